@@ -1,0 +1,1 @@
+//! The embedded control plane for development and tests.

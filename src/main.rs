@@ -1,0 +1,3 @@
+//! Parses arguments and dispatches; everything else lives in the library.
+
+fn main() {}
