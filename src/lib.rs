@@ -3,4 +3,5 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
+pub mod api;
 pub mod scim;

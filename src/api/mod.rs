@@ -1,0 +1,54 @@
+//! The Kubernetes API of Rollcall: group `rollcall.dev`, version `v1alpha1`.
+//!
+//! One file per kind. The doc comments here are what `kubectl explain` prints, and the rules here are what
+//! the API server enforces; `crds/` is generated from them. This room imports nothing of ours.
+
+pub mod app;
+pub mod names;
+pub mod rbac_target;
+pub mod scim_target;
+pub mod slice;
+pub mod status;
+pub mod team;
+pub mod tenant;
+pub mod user;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{CustomResourceExt, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+pub use app::{DownstreamApp, DownstreamAppSpec, DownstreamAppStatus, Scope};
+pub use rbac_target::{Grant, RbacTarget, RoleKind, RoleRef, SubjectKind, SubjectName, Subjects};
+pub use scim_target::{ScimTarget, SecretKeyRef};
+pub use slice::{MembershipSlice, MembershipSliceSpec};
+pub use status::{AppliedState, AppliedTo};
+pub use team::{Membership, Team, TeamSpec, TeamStatus};
+pub use tenant::{
+    PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope, TokenSpec,
+    TokenStatus,
+};
+pub use user::{Address, EnterpriseUser, Manager, PersonName, Plural, User, UserSpec, UserStatus};
+
+/// Every CustomResourceDefinition of Rollcall, in the order in which people meet them.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![ScimTenant::crd(), User::crd(), Team::crd(), MembershipSlice::crd(), DownstreamApp::crd()]
+}
+
+/// Names the ScimTenant, in the same namespace, that an object belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantRef {
+    /// Name of the ScimTenant in this namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+}
+
+/// What becomes of things that Rollcall made when the object that asked for them is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum DeletionPolicy {
+    /// Access is revoked, but the things themselves (accounts, groups, objects) stay.
+    #[default]
+    Retain,
+    /// Access is revoked and the things are deleted too.
+    Delete,
+}

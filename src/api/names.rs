@@ -1,0 +1,47 @@
+//! Labels, annotations and finalizers that Rollcall puts on objects or obeys.
+
+/// The value of `app.kubernetes.io/managed-by` on everything that Rollcall writes.
+pub const MANAGER: &str = "rollcall";
+
+/// The field manager of every write, so that `kubectl get --show-managed-fields` tells who did it.
+pub const FIELD_MANAGER: &str = "rollcall";
+
+/// Standard label: which tool manages this object.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// The ScimTenant that an object belongs to.
+pub const LABEL_TENANT: &str = "rollcall.dev/tenant";
+
+/// The Team that a MembershipSlice, a RoleBinding or a ClusterRoleBinding was made for.
+pub const LABEL_TEAM: &str = "rollcall.dev/team";
+
+/// The DownstreamApp that an object was made for.
+pub const LABEL_APP: &str = "rollcall.dev/app";
+
+/// The namespace of that DownstreamApp, where the object lives in another namespace or in none.
+pub const LABEL_APP_NAMESPACE: &str = "rollcall.dev/app-namespace";
+
+/// What a Lease with this label keeps unique: `userName` or `displayName`.
+pub const LABEL_CLAIM: &str = "rollcall.dev/claim";
+
+/// Who writes `spec`: `Receiver` on objects that an identity provider pushed. Objects without it belong to
+/// people (usually to Git): they are readable over SCIM and refuse SCIM writes.
+pub const LABEL_ORIGIN: &str = "rollcall.dev/origin";
+
+/// The value of [`LABEL_ORIGIN`] on what an identity provider pushed.
+pub const ORIGIN_RECEIVER: &str = "Receiver";
+
+/// When the SCIM resource last changed (RFC 3339), SCIM's `meta.lastModified`.
+pub const ANNOTATION_MODIFIED_AT: &str = "rollcall.dev/modified-at";
+
+/// Put on a ScimTenant by a person: the name of a token to rotate, or `*` for all. Removed when it is done.
+pub const ANNOTATION_ROTATE: &str = "rollcall.dev/rotate";
+
+/// Put on an object by a person to confirm a deletion that removes things elsewhere: the object's own name.
+pub const ANNOTATION_CONFIRM_DELETION: &str = "rollcall.dev/confirm-deletion";
+
+/// Put on a DownstreamApp by a person to compare everything now: any new value.
+pub const ANNOTATION_SYNC_NOW: &str = "rollcall.dev/sync-now";
+
+/// Keeps a User, Team or DownstreamApp until every downstream app has revoked what it granted.
+pub const FINALIZER_REVOKE: &str = "rollcall.dev/revoke";

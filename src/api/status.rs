@@ -1,0 +1,41 @@
+//! Status that several kinds share: what each downstream app has of a user or a team.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// What one downstream app has of this user or team.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedTo {
+    /// Name of the DownstreamApp in this namespace.
+    pub name: String,
+    /// Granted: the app has it. Revoked: the app had it, and access was taken away. Failing: the last attempt
+    /// did not succeed; see `error` and `retryAt`.
+    pub state: AppliedState,
+    /// The `metadata.generation` of this object that the app last agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// Since when `state` is what it is.
+    pub since: Time,
+    /// The id by which the app knows it, if the app has ids of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
+    /// What went wrong in the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When the next attempt is due, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
+}
+
+/// Where one user or team stands with one downstream app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum AppliedState {
+    /// The app has it, as of `revision`.
+    Granted,
+    /// The app had it, and access was taken away.
+    Revoked,
+    /// The last attempt to grant or to revoke did not succeed.
+    Failing,
+}

@@ -1,0 +1,101 @@
+//! `Team`: one group of a tenant; SCIM's `Group`.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{AppliedTo, TenantRef};
+
+/// One group of a tenant. `metadata.name` is its SCIM `id`: opaque and never reused, so a rename in the identity
+/// provider never moves the object.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "rollcall.dev",
+    version = "v1alpha1",
+    kind = "Team",
+    namespaced,
+    status = "TeamStatus",
+    shortname = "steam",
+    category = "scim",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "One group of a tenant, as the identity provider pushed it or as Git declares it.",
+    selectable = ".spec.tenantRef.name",
+    selectable = ".spec.displayName",
+    selectable = ".spec.externalId",
+    printcolumn(name = "Display name", type_ = "string", json_path = ".spec.displayName"),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantRef.name"),
+    printcolumn(name = "Members", type_ = "integer", json_path = ".spec.membership.count"),
+    printcolumn(name = "Apps", type_ = "string", json_path = ".status.summary"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "External id", type_ = "string", json_path = ".spec.externalId", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamSpec {
+    /// The ScimTenant, in this namespace, that this team belongs to. It can't be changed.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("a team can't move to another tenant"))]
+    pub tenant_ref: TenantRef,
+    /// The team's name as people see it. Unique in the tenant, whatever the case of its letters.
+    #[schemars(length(min = 1, max = 1024))]
+    pub display_name: String,
+    /// The identity provider's own id of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub external_id: Option<String>,
+    /// Attributes that have no field here, by name or schema URN, as JSON text. They go back to the identity
+    /// provider as they came.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub attributes: BTreeMap<String, String>,
+    /// Who is in the team.
+    #[serde(default)]
+    pub membership: Membership,
+}
+
+/// Who is in a team: the members of all `slices`, less `removed`, plus `added`. Every change of members, however
+/// large, becomes visible by one write of the Team.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Membership {
+    /// How many members the team has.
+    #[serde(default)]
+    pub count: i64,
+    /// Members that no slice holds (yet): names of User (or Team) objects in this namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub added: Vec<String>,
+    /// Members that a slice still holds, but who are no longer in the team.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub removed: Vec<String>,
+    /// The MembershipSlices that hold the rest, by shard: a member belongs to the shard that its hash falls on.
+    /// An empty name is an empty shard. The length is zero or a power of two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4096))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub slices: Vec<String>,
+}
+
+/// What Rollcall says of a team.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamStatus {
+    /// The `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready` is true when every downstream app in whose scope the team is has its present revision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// How many apps have it, of how many: `2/2`, or which ones fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// What each downstream app has of this team.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub apps: Vec<AppliedTo>,
+}
