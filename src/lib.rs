@@ -4,4 +4,5 @@
 //! `tests/architecture.rs` holds that.
 
 pub mod api;
+pub mod downstream;
 pub mod scim;
