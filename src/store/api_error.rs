@@ -22,7 +22,10 @@ pub(super) enum CallError {
 
 /// Does one call to the API server, within [`CALL_TIMEOUT`].
 pub(super) async fn call<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-    tokio::time::timeout(CALL_TIMEOUT, request).await.map_err(|_| CallError::TimedOut)?.map_err(CallError::Kube)
+    tokio::time::timeout(CALL_TIMEOUT, request)
+        .await
+        .map_err(|_| CallError::TimedOut)?
+        .map_err(CallError::Kube)
 }
 
 pub(super) fn is_conflict(error: &CallError) -> bool {
@@ -57,9 +60,16 @@ impl From<CallError> for StoreError {
         match status(&error) {
             // The API server's own validation, CEL rules included: it names the field and the rule.
             Some(status) if status.code == 422 => Self::Rejected(causes(status)),
-            Some(status) if status.code == 413 => Self::Rejected("the resource is too large to be stored".to_owned()),
+            Some(status) if status.code == 413 => {
+                Self::Rejected("the resource is too large to be stored".to_owned())
+            }
             Some(status) => {
-                tracing::warn!(code = status.code, reason = status.reason, message = status.message, "the API server refused");
+                tracing::warn!(
+                    code = status.code,
+                    reason = status.reason,
+                    message = status.message,
+                    "the API server refused"
+                );
                 let asked = status.details.as_ref().map(|it| it.retry_after_seconds).filter(|it| *it > 0);
                 Self::Unavailable {
                     reason: format!("{} {}", status.code, status.reason),

@@ -11,7 +11,14 @@ use crate::api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names};
 
 /// An object with an attribute that is unique in its tenant.
 pub(super) trait Claimant:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
 {
     /// What SCIM calls the resource.
     const SCIM_KIND: &'static str;

@@ -27,7 +27,6 @@ use std::sync::Arc;
 use kube::Client;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
 pub use self::{
     directory::{Change, Counts, Directory},
     error::StoreError,
@@ -35,6 +34,7 @@ pub use self::{
     tenant::TenantKey,
     view::{GroupView, MemberView, Page, TeamView, UserView},
 };
+use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
 
 /// The store. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]

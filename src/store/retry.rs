@@ -31,7 +31,10 @@ impl Attempts {
     /// Waits a moment before the next attempt; fails when there were enough.
     pub(super) async fn next(&mut self, reason: &impl ToString) -> Result<(), StoreError> {
         if self.started.elapsed() > PATIENCE {
-            return Err(StoreError::Unavailable { reason: reason.to_string(), retry_after: Duration::from_secs(1) });
+            return Err(StoreError::Unavailable {
+                reason: reason.to_string(),
+                retry_after: Duration::from_secs(1),
+            });
         }
         self.count += 1;
         let longest = 2_u64.saturating_pow(self.count.min(6));

@@ -9,48 +9,51 @@ use super::{
     view::{Page, TeamView, UserView},
 };
 use crate::scim::{
-    Document,
-    filter::{EqTerm, Filter, conjunction, evaluate},
-    list::compare,
+    Document, ScimError,
+    filter::EqTerm,
+    list::{ListQuery, SortKey, Sorter},
     schema::ResourceSchema,
 };
 
 /// Which resources a list is about, and which page of it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
     /// What the attributes of the filter mean.
     pub schema: &'a ResourceSchema,
-    /// Only what matches this; everything without it.
-    pub filter: Option<&'a Filter>,
-    /// The attribute to sort by, and whether descending. Without it, the order of creation.
-    pub sort: Option<(&'a str, bool)>,
-    /// The first one of the page, counted from 1.
-    pub start_index: usize,
-    /// How many at most.
-    pub count: usize,
+    /// Filter, order and page. Without an order, it is the order of creation.
+    pub query: &'a ListQuery,
 }
 
 impl Store {
     /// One page of users.
-    pub async fn users(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<UserView>, StoreError> {
-        if selection.filter.is_none() && selection.sort.is_none() {
-            let skip = selection.start_index.saturating_sub(1);
-            let (total, items) = self.directory().users_page(tenant, skip, selection.count);
+    pub async fn users(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<UserView>, StoreError> {
+        let ListQuery { filter, sort_by, start_index, count, .. } = selection.query;
+        if filter.is_none() && sort_by.is_none() {
+            let (total, items) = self.directory().users_page(tenant, start_index.saturating_sub(1), *count);
             return Ok(Page { total, items });
         }
         let users = self.directory().users(tenant, &selection.terms());
-        Ok(selection.page(users, |user| searchable(user.document(), user.id(), None)))
+        Ok(selection.page(users, |user| searchable(user.document(), user.id(), None))?)
     }
 
     /// One page of teams.
-    pub async fn teams(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<TeamView>, StoreError> {
+    pub async fn teams(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<TeamView>, StoreError> {
         let teams = self.directory().teams(tenant, &selection.terms());
         // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
-        let by_member = selection.filter.is_some_and(|filter| filter.mentions("members", selection.schema));
+        let by_member =
+            selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
         Ok(selection.page(teams, |team| {
             let members = by_member.then(|| self.member_values(tenant, team.id()));
             searchable(team.document(), team.id(), members)
-        }))
+        })?)
     }
 
     fn member_values(&self, tenant: &TenantKey, team: &str) -> Value {
@@ -60,25 +63,26 @@ impl Store {
 }
 
 impl Selection<'_> {
+    /// The equalities that must hold, from which an index may know the few that can match.
     fn terms(&self) -> Vec<EqTerm> {
-        self.filter.and_then(|filter| conjunction(filter, self.schema)).unwrap_or_default()
+        let parts = self.query.filter.iter().flat_map(|filter| filter.conjuncts());
+        parts.filter_map(|part| part.equality(self.schema)).collect()
     }
 
-    fn page<T: Clone>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Page<T> {
-        let matches = |item: &T| self.filter.is_none_or(|filter| evaluate(filter, self.schema, &document(item)));
+    fn page<T>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Result<Page<T>, ScimError> {
+        let matcher = self.query.filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
+        let matches = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
         let mut items: Vec<T> = all.into_iter().filter(matches).collect();
-        if let Some((attribute, descending)) = self.sort {
-            // Each document is made once, not once for each comparison.
-            let mut keyed: Vec<(Document, T)> = items.into_iter().map(|item| (document(&item), item)).collect();
-            keyed.sort_by(|(a, _), (b, _)| {
-                let order = compare(a, b, attribute, self.schema);
-                if descending { order.reverse() } else { order }
-            });
+        if let Some(sort_by) = &self.query.sort_by {
+            let sorter = Sorter::new(sort_by, self.query.sort_order, self.schema)?;
+            let keyed = items.into_iter().map(|item| (sorter.key(&document(&item)), item));
+            let mut keyed: Vec<(SortKey, T)> = keyed.collect();
+            keyed.sort_by(|(a, _), (b, _)| sorter.compare(a, b));
             items = keyed.into_iter().map(|(_, item)| item).collect();
         }
         let total = items.len();
-        let skip = self.start_index.saturating_sub(1);
-        Page { total, items: items.into_iter().skip(skip).take(self.count).collect() }
+        let skip = self.query.start_index.saturating_sub(1);
+        Ok(Page { total, items: items.into_iter().skip(skip).take(self.query.count).collect() })
     }
 }
 

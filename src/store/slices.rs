@@ -49,7 +49,8 @@ impl SliceCache {
     /// Keeps only the slices of a namespace that exist.
     pub(super) fn retain(&self, namespace: &str, listed: impl Fn(&str, &str) -> bool) {
         let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        slices.retain(|(it, name), _| (!namespace.is_empty() && it.as_ref() != namespace) || listed(it, name));
+        slices
+            .retain(|(it, name), _| (!namespace.is_empty() && it.as_ref() != namespace) || listed(it, name));
     }
 }
 
@@ -59,8 +60,11 @@ impl Store {
     pub(super) async fn take_in_team(&self, team: Team) -> Result<bool, StoreError> {
         let namespace = team.namespace().unwrap_or_default();
         let names = &team.spec.membership.slices;
-        let slices: Result<Vec<Option<SliceMembers>>, StoreError> =
-            stream::iter(names).map(|name| self.slice(&namespace, name)).buffered(AT_ONCE).try_collect().await;
+        let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
+            .map(|name| self.slice(&namespace, name))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await;
         let Some(slices) = slices?.into_iter().collect() else { return Ok(false) };
         self.directory().put_team(Arc::new(team), slices);
         Ok(true)
@@ -149,12 +153,16 @@ impl Store {
 }
 
 fn new_slice(tenant: &TenantKey, team: &str, shard: usize, members: &[Id]) -> MembershipSlice {
-    let random = Uuid::new_v4().simple().to_string();
-    let labels =
-        [(names::LABEL_MANAGED_BY, names::MANAGER), (names::LABEL_TENANT, &tenant.name), (names::LABEL_TEAM, team)];
+    // UUIDv7's last characters are random: two attempts never write the same slice.
+    let random = Uuid::now_v7().simple().to_string();
+    let labels = [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_TENANT, &tenant.name),
+        (names::LABEL_TEAM, team),
+    ];
     MembershipSlice {
         metadata: ObjectMeta {
-            name: Some(format!("{team}-{shard:x}-{}", &random[..8])),
+            name: Some(format!("{team}-{shard:x}-{}", &random[20..])),
             namespace: Some(tenant.namespace.to_string()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
             ..ObjectMeta::default()

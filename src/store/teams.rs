@@ -110,7 +110,12 @@ impl Store {
     }
 
     /// Deletes a team. Downstream apps revoke what they granted before the object goes.
-    pub async fn delete_team(&self, tenant: &TenantKey, id: &str, expected: Option<&str>) -> Result<(), StoreError> {
+    pub async fn delete_team(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+    ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.teams_api(tenant);
         let mut attempts = Attempts::default();
@@ -213,10 +218,12 @@ impl Store {
 
     async fn post_team(&self, api: &Api<Team>, team: &Team, id: &str) -> Result<Team, CallError> {
         match call(api.create(&post_params(), team)).await {
-            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => match call(api.get_opt(id)).await {
-                Ok(Some(stored)) if stored.spec == team.spec => Ok(stored),
-                Ok(_) | Err(_) => Err(error),
-            },
+            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
+                match call(api.get_opt(id)).await {
+                    Ok(Some(stored)) if stored.spec == team.spec => Ok(stored),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
             result => result,
         }
     }
@@ -233,9 +240,13 @@ impl Store {
             return Err(ScimError::invalid_value("members: a group can't be a member of itself").into());
         }
         let mut skip = std::collections::HashSet::new();
-        while let Some(unknown) = self.directory().first_unknown(tenant, named().filter(|id| !skip.contains(id))) {
+        while let Some(unknown) =
+            self.directory().first_unknown(tenant, named().filter(|id| !skip.contains(id)))
+        {
             // It may have been created on another replica a moment ago.
-            if self.fresh_user(tenant, unknown).await.is_err() && self.fresh_team(tenant, unknown).await.is_err() {
+            if self.fresh_user(tenant, unknown).await.is_err()
+                && self.fresh_team(tenant, unknown).await.is_err()
+            {
                 let shown: String = unknown.chars().take(64).collect();
                 let detail = format!("members: there is no user or group with id \"{shown}\" in this tenant");
                 return Err(ScimError::invalid_value(detail).into());
@@ -262,5 +273,6 @@ impl Store {
 }
 
 fn spec(tenant: &TenantKey, document: Document, membership: Membership) -> Result<TeamSpec, StoreError> {
-    codec::team_spec(&tenant.name, document, membership).map_err(|error| StoreError::Rejected(error.to_string()))
+    codec::team_spec(&tenant.name, document, membership)
+        .map_err(|error| StoreError::Rejected(error.to_string()))
 }

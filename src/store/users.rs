@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::{Api, api::Preconditions, api::DeleteParams};
+use kube::{Api, api::DeleteParams, api::Preconditions};
 
 use super::{
     Store,
@@ -80,7 +80,12 @@ impl Store {
     }
 
     /// Deletes a user. Downstream apps revoke what they granted before the object goes.
-    pub async fn delete_user(&self, tenant: &TenantKey, id: &str, expected: Option<&str>) -> Result<(), StoreError> {
+    pub async fn delete_user(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+    ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
         let mut attempts = Attempts::default();
@@ -94,7 +99,9 @@ impl Store {
             match call(api.delete(id, &exactly(&current.0.metadata))).await {
                 Ok(deleted) => {
                     let user_name = &current.0.spec.user_name;
-                    Claims::<User>::new(self.client(), &tenant.namespace).release(tenant, user_name, id).await;
+                    Claims::<User>::new(self.client(), &tenant.namespace)
+                        .release(tenant, user_name, id)
+                        .await;
                     match deleted.left() {
                         Some(user) => {
                             self.written_user(user).await?;
@@ -116,7 +123,7 @@ impl Store {
     }
 
     /// A user as the API server has them now.
-    async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
+    pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
         let user = call(self.users_api(tenant).get_opt(id)).await?;
         if let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) {
             self.directory().put_user(Arc::new(user));
@@ -129,10 +136,12 @@ impl Store {
     /// Creates the object. If we can't know whether it was stored, looks for it.
     async fn post_user(&self, api: &Api<User>, user: &User, id: &str) -> Result<User, CallError> {
         match call(api.create(&post_params(), user)).await {
-            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => match call(api.get_opt(id)).await {
-                Ok(Some(stored)) if stored.spec == user.spec => Ok(stored),
-                Ok(_) | Err(_) => Err(error),
-            },
+            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
+                match call(api.get_opt(id)).await {
+                    Ok(Some(stored)) if stored.spec == user.spec => Ok(stored),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
             result => result,
         }
     }
@@ -151,7 +160,8 @@ impl Store {
             true => Some(claims.acquire(tenant, &wanted.user_name, id).await?),
             false => None,
         };
-        let mut user = User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
+        let mut user =
+            User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
@@ -187,7 +197,9 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
 
 pub(super) fn check_version(expected: Option<&str>, current: &str) -> Result<(), StoreError> {
     match expected {
-        Some(expected) if expected != current => Err(StoreError::VersionMismatch { current: current.to_owned() }),
+        Some(expected) if expected != current => {
+            Err(StoreError::VersionMismatch { current: current.to_owned() })
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -23,9 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use serde::de::DeserializeOwned;
 
-use super::{
-    Store, api_error::call, directory::version, membership::Id, retry::Attempts, tenant::TenantKey,
-};
+use super::{Store, api_error::call, directory::version, membership::Id, retry::Attempts, tenant::TenantKey};
 use crate::api::{MembershipSlice, Team, TenantRef, User};
 
 /// Which watches have listed everything once.
@@ -70,7 +68,9 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
     // An empty name stands for all namespaces.
     let all = [String::new()];
     let namespaces = if namespaces.is_empty() { &all[..] } else { namespaces };
-    store.progress().expect(namespaces.iter().flat_map(|it| ["users", "teams", "slices"].map(|kind| label(kind, it))));
+    store
+        .progress()
+        .expect(namespaces.iter().flat_map(|it| ["users", "teams", "slices"].map(|kind| label(kind, it))));
     join_all(namespaces.iter().map(|namespace| async move {
         let (slices_listed, teams_may_start) = watch::channel(false);
         tokio::join!(
@@ -86,7 +86,8 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
                     _ = teams_may_start.wait_for(|listed| *listed) => {}
                     () = stop.cancelled() => return,
                 }
-                each::<Team>(store, namespace, stop, || store.progress().listed(&label("teams", namespace))).await;
+                each::<Team>(store, namespace, stop, || store.progress().listed(&label("teams", namespace)))
+                    .await;
             }
         )
     }))
@@ -94,7 +95,8 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
 }
 
 fn label(kind: &str, namespace: &str) -> String {
-    let place = if namespace.is_empty() { "all namespaces".to_owned() } else { format!("namespace {namespace}") };
+    let place =
+        if namespace.is_empty() { "all namespaces".to_owned() } else { format!("namespace {namespace}") };
     format!("store: {kind} of {place} have not been listed yet")
 }
 
@@ -127,7 +129,11 @@ impl Followed for User {
     }
 
     fn vanished(self, store: &Store) {
-        store.directory().remove_user(&tenant_of(&self, &self.spec.tenant_ref), &self.name_any(), version(&self));
+        store.directory().remove_user(
+            &tenant_of(&self, &self.spec.tenant_ref),
+            &self.name_any(),
+            version(&self),
+        );
     }
 
     fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)> {
@@ -146,7 +152,9 @@ impl Followed for Team {
             match store.take_in_team(self.clone()).await {
                 // False: a slice is gone, so a newer version of the team is on its way here.
                 Ok(true | false) => return,
-                Err(error) => tracing::warn!(team = self.name_any(), %error, "could not read the slices of a team"),
+                Err(error) => {
+                    tracing::warn!(team = self.name_any(), %error, "could not read the slices of a team")
+                }
             }
             if attempts.next(&"slices").await.is_err() {
                 attempts = Attempts::default();
@@ -158,7 +166,11 @@ impl Followed for Team {
     }
 
     fn vanished(self, store: &Store) {
-        store.directory().remove_team(&tenant_of(&self, &self.spec.tenant_ref), &self.name_any(), version(&self));
+        store.directory().remove_team(
+            &tenant_of(&self, &self.spec.tenant_ref),
+            &self.name_any(),
+            version(&self),
+        );
     }
 
     fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)> {
@@ -211,7 +223,9 @@ async fn each<K: Followed>(store: &Store, namespace: &str, stop: &CancellationTo
             }
             Some(Ok(Event::Apply(object))) => prune(object).appeared(store, stop).await,
             Some(Ok(Event::Delete(object))) => object.vanished(store),
-            Some(Err(error)) => tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on"),
+            Some(Err(error)) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on")
+            }
             None => return,
         }
     }
@@ -224,7 +238,9 @@ async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<(TenantKey, Id)>
         match call(api.get_metadata_opt(&name)).await {
             Ok(None) => K::forget(store, &tenant, &name),
             Ok(Some(_)) => {}
-            Err(error) => tracing::warn!(name = %name, %error, "could not check whether an object is gone; keeping it"),
+            Err(error) => {
+                tracing::warn!(name = %name, %error, "could not check whether an object is gone; keeping it")
+            }
         }
     }
 }

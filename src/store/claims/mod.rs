@@ -62,7 +62,12 @@ impl<K: Claimant> Claims<K> {
 
     /// Makes sure that nobody but the object `id` may use `value`. To be called before each attempt to write that
     /// value to the object, after reading the object.
-    pub(super) async fn acquire(&self, tenant: &TenantKey, value: &str, id: &str) -> Result<Held, StoreError> {
+    pub(super) async fn acquire(
+        &self,
+        tenant: &TenantKey,
+        value: &str,
+        id: &str,
+    ) -> Result<Held, StoreError> {
         let folded = fold_case(value);
         let name = claim_name::<K>(tenant, &folded);
         let patience_ends = Instant::now() + PATIENCE;
@@ -88,7 +93,9 @@ impl<K: Claimant> Claims<K> {
                     self.fence(tenant, holder_id.unwrap_or_default(), &folded).await?;
                     continue;
                 }
-                Step::Create => self.leases.create(&PostParams::default(), &lease_of::<K>(tenant, &name, id, None)),
+                Step::Create => {
+                    call(self.leases.create(&params(), &lease_of::<K>(tenant, &name, id, None))).await
+                }
                 Step::Refresh | Step::TakeOver => {
                     let lease = lease_of::<K>(tenant, &name, id, version);
                     return match call(self.leases.replace(&name, &params(), &lease)).await {
@@ -98,7 +105,7 @@ impl<K: Claimant> Claims<K> {
                     };
                 }
             };
-            match call(written).await {
+            match written {
                 Ok(lease) => return Ok(held(name, &lease, false)),
                 Err(error) if is_already_exists(&error) => {}
                 Err(error) => return Err(error.into()),
@@ -123,7 +130,9 @@ impl<K: Claimant> Claims<K> {
                 self.delete(&name, lease.resource_version()).await;
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later"),
+            Err(error) => {
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+            }
         }
     }
 
@@ -133,7 +142,9 @@ impl<K: Claimant> Claims<K> {
         match call(self.leases.delete(name, &params)).await {
             Ok(_) => {}
             Err(error) if is_not_found(&error) || is_conflict(&error) => {}
-            Err(error) => tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later"),
+            Err(error) => {
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+            }
         }
     }
 
@@ -142,7 +153,11 @@ impl<K: Claimant> Claims<K> {
         Ok(holder.map_or(Holder::Missing, |object| {
             if object.meta().deletion_timestamp.is_some() {
                 Holder::Deleting
-            } else if object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER) {
+            } else if object
+                .labels()
+                .get(names::LABEL_ORIGIN)
+                .is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
+            {
                 Holder::Placeholder
             } else if object.tenant() == tenant.name.as_ref() && fold_case(object.unique_value()) == folded {
                 Holder::UsesIt
@@ -206,7 +221,12 @@ fn claim_name<K: Claimant>(tenant: &TenantKey, folded: &str) -> String {
     name
 }
 
-fn lease_of<K: Claimant>(tenant: &TenantKey, name: &str, id: &str, resource_version: Option<String>) -> Lease {
+fn lease_of<K: Claimant>(
+    tenant: &TenantKey,
+    name: &str,
+    id: &str,
+    resource_version: Option<String>,
+) -> Lease {
     let labels = [
         (names::LABEL_MANAGED_BY, names::MANAGER),
         (names::LABEL_TENANT, &tenant.name),

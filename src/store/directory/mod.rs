@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     api::{Team, User, names},
-    scim::filter::EqTerm,
+    scim::filter::{EqTerm, Literal},
 };
 
 /// How many changes a subscriber may lag behind before it must look at everything again.
@@ -149,7 +149,11 @@ impl Directory {
     }
 
     /// The first of `ids` that is neither a user nor a team of this tenant.
-    pub fn first_unknown<'a>(&self, tenant: &TenantKey, ids: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    pub fn first_unknown<'a>(
+        &self,
+        tenant: &TenantKey,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Option<&'a str> {
         let tenants = self.read();
         let tenant = tenants.get(tenant);
         let mut ids = ids;
@@ -250,7 +254,8 @@ impl Directory {
         ids: impl Fn(&Tenant) -> Vec<Id>,
     ) -> Vec<(TenantKey, Id)> {
         let tenants = self.read();
-        let here = tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
+        let here =
+            tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
         here.flat_map(|(key, tenant)| ids(tenant).into_iter().map(move |id| (key.clone(), id)))
             .filter(|(key, id)| !listed(key, id))
             .collect()
@@ -273,7 +278,11 @@ impl Directory {
 
 /// The shortest list of candidates that an index has for one of `terms`.
 fn narrowest(terms: &[EqTerm], candidates: impl Fn(&str, &str) -> Option<Vec<Id>>) -> Option<Vec<Id>> {
-    terms.iter().filter_map(|term| candidates(&term.attribute, term.value.as_str()?)).min_by_key(Vec::len)
+    let indexed = terms.iter().filter_map(|term| match &term.value {
+        Literal::Text(value) => candidates(&term.attribute, value),
+        Literal::Null | Literal::Bool(_) | Literal::Number(_) => None,
+    });
+    indexed.min_by_key(Vec::len)
 }
 
 fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {

@@ -10,5 +10,5 @@ mod shard;
 mod view;
 
 pub(super) use plan::{Plan, joining, plan};
-pub use view::{Id, Members, SliceMembers};
 pub(super) use shard::shard_of;
+pub use view::{Id, Members, SliceMembers};

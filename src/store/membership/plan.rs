@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Id, Members, shard::shards_for, shard_of};
-use crate::{api::Membership, scim::member::{MemberChange, MemberRef}};
+use crate::{
+    api::Membership,
+    scim::member::{MemberChange, MemberRef},
+};
 
 /// `added` and `removed` together may grow this long before they are folded into slices. It bounds what each write
 /// of the Team costs (40 bytes an entry).
@@ -146,5 +149,130 @@ fn fold(now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
             .map(|(shard, members)| (shard, members.into_iter().collect()))
             .collect(),
         dropped: dropped.into_iter().filter(|name| !name.is_empty()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::store::membership::SliceMembers;
+
+    /// A team and its stored slices, as the API server would have them.
+    #[derive(Default)]
+    struct Stored {
+        membership: Membership,
+        slices: HashMap<String, Vec<Id>>,
+        written: usize,
+    }
+
+    impl Stored {
+        fn members(&self) -> Members {
+            let slices = self.membership.slices.iter().map(|name| -> SliceMembers {
+                if name.is_empty() { SliceMembers::default() } else { self.slices[name].clone().into() }
+            });
+            Members::new(self.membership.clone(), slices.collect())
+        }
+
+        /// What the store does with a plan; gives back how many slices it wrote.
+        fn change(&mut self, change: &MemberChange) -> usize {
+            let before = self.members();
+            let Plan { mut membership, slices, dropped } = plan(&before, std::slice::from_ref(change));
+            let writes = slices.len();
+            for (shard, members) in slices {
+                self.written += 1;
+                membership.slices[shard] = format!("slice-{}", self.written);
+                self.slices.insert(membership.slices[shard].clone(), members);
+            }
+            for name in dropped {
+                assert!(self.slices.remove(&name).is_some(), "{name} was not there to be dropped");
+            }
+            self.membership = membership;
+            let named = self.membership.slices.iter().filter(|name| !name.is_empty()).count();
+            assert_eq!(named, self.slices.len(), "every stored slice is named, and the other way round");
+            let (joined, left) = before.difference(&self.members());
+            let (old, new): (BTreeSet<Id>, BTreeSet<Id>) =
+                (before.iter().collect(), self.members().iter().collect());
+            assert_eq!(joined.into_iter().collect::<BTreeSet<_>>(), new.difference(&old).cloned().collect());
+            assert_eq!(left.into_iter().collect::<BTreeSet<_>>(), old.difference(&new).cloned().collect());
+            writes
+        }
+    }
+
+    fn refs(numbers: impl IntoIterator<Item = u16>) -> Vec<MemberRef> {
+        numbers.into_iter().map(|number| MemberRef { value: format!("m{number:05}"), kind: None }).collect()
+    }
+
+    fn any_change() -> impl Strategy<Value = MemberChange> {
+        let some = || vec(0..3000_u16, 0..900);
+        prop_oneof![
+            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Add(refs(it))),
+            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
+            2 => some().prop_map(|it| MemberChange::Add(refs(it))),
+            2 => some().prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
+            1 => some().prop_map(|it| MemberChange::ReplaceAll(refs(it))),
+            1 => Just(MemberChange::Clear),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_team_has_exactly_the_members_that_its_changes_say(changes in vec(any_change(), 1..20)) {
+            let mut stored = Stored::default();
+            let mut model: BTreeSet<String> = BTreeSet::new();
+            for change in changes {
+                match &change {
+                    MemberChange::Add(members) => model.extend(members.iter().map(|it| it.value.clone())),
+                    MemberChange::Remove(members) => members.iter().for_each(|it| { model.remove(it); }),
+                    MemberChange::ReplaceAll(members) => model = members.iter().map(|it| it.value.clone()).collect(),
+                    MemberChange::Clear => model.clear(),
+                }
+                stored.change(&change);
+                let members: Vec<String> = stored.members().iter().map(|it| it.to_string()).collect();
+                prop_assert_eq!(members.len(), model.len(), "nobody twice");
+                prop_assert_eq!(members.into_iter().collect::<BTreeSet<_>>(), model.clone());
+                prop_assert_eq!(stored.membership.count, i64::try_from(model.len()).unwrap());
+                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= MAX_TAIL);
+            }
+        }
+    }
+
+    #[test]
+    fn one_more_member_of_a_large_team_writes_no_slice() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
+        assert_eq!(stored.membership.slices.len(), 128);
+        assert_eq!(stored.change(&MemberChange::Add(refs([50_001]))), 0);
+        assert_eq!(stored.membership.added, ["m50001"]);
+    }
+
+    #[test]
+    fn a_change_of_many_members_writes_no_more_slices_than_there_are() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
+        assert!(stored.change(&MemberChange::Add(refs(50_000..51_000))) <= 128);
+    }
+
+    #[test]
+    fn replacing_all_members_by_nearly_the_same_writes_only_the_difference() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..2_000)));
+        assert_eq!(stored.change(&MemberChange::ReplaceAll(refs(1..2_001))), 0);
+        assert_eq!((stored.membership.added.len(), stored.membership.removed.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_plans_nothing() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::Add(refs([1, 2])));
+        let before = stored.membership.clone();
+        stored.change(&MemberChange::Add(refs([2, 1])));
+        stored.change(&MemberChange::Remove(vec!["m00009".to_owned()]));
+        assert_eq!(stored.membership, before);
     }
 }
