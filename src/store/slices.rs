@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     Store,
     api_error::{call, is_already_exists, is_ambiguous, is_not_found},
+    directory::is_gone,
     error::StoreError,
     membership::{Id, Plan, SliceMembers},
     meta::post_params,
@@ -58,13 +59,16 @@ impl Store {
     /// Takes a version of a team into the directory, with its slices. False if a slice is gone, because somebody has
     /// changed the team since.
     pub(super) async fn take_in_team(&self, team: Team) -> Result<bool, StoreError> {
+        if is_gone(&team) {
+            // Nobody is in it any more, and its slices may be gone before it.
+            self.directory().put_team(Arc::new(team), Vec::new());
+            return Ok(true);
+        }
         let namespace = team.namespace().unwrap_or_default();
         let names = &team.spec.membership.slices;
-        let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
-            .map(|name| self.slice(&namespace, name))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await;
+        let slices: Vec<_> = names.iter().map(|name| self.slice(&namespace, name)).collect();
+        let slices: Result<Vec<Option<SliceMembers>>, StoreError> =
+            stream::iter(slices).buffered(AT_ONCE).try_collect().await;
         let Some(slices) = slices?.into_iter().collect() else { return Ok(false) };
         self.directory().put_team(Arc::new(team), slices);
         Ok(true)

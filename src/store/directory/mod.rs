@@ -7,6 +7,7 @@ mod graves;
 mod index;
 mod teams;
 mod users;
+mod waiters;
 
 use std::{
     collections::HashMap,
@@ -16,11 +17,12 @@ use std::{
 use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 
-use self::{graves::Graves, teams::Teams, users::Users};
+use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
 use super::{
     membership::{Id, Members, SliceMembers},
     tenant::TenantKey,
     view::{GroupView, MemberView, TeamView, UserView},
+    written::{Kind, Written},
 };
 use crate::{
     api::{Team, User, names},
@@ -35,6 +37,7 @@ const CHANGES_KEPT: usize = 16_384;
 pub struct Directory {
     tenants: RwLock<HashMap<TenantKey, Tenant>>,
     changes: broadcast::Sender<Change>,
+    waiters: Waiters,
 }
 
 #[derive(Debug, Default)]
@@ -78,7 +81,8 @@ pub struct Counts {
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { tenants: RwLock::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        Self { tenants: RwLock::default(), changes, waiters: Waiters::default() }
     }
 }
 
@@ -182,6 +186,21 @@ impl Directory {
         found
     }
 
+    /// Others that have the same `userName`, or `displayName`. As those are unique, they are out of date here, unless
+    /// people declare two of the same name.
+    pub(super) fn rivals(&self, written: &Written) -> Vec<Id> {
+        let Written { kind, tenant, id, version: _ } = written;
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let same = match kind {
+            Kind::User => users.get(id).and_then(|it| users.candidates("userName", &it.object().spec.user_name)),
+            Kind::Team => {
+                teams.get(id).and_then(|it| teams.candidates("displayName", &it.object().spec.display_name))
+            }
+        };
+        same.into_iter().flatten().filter(|it| it != id).collect()
+    }
+
     pub(super) fn put_user(&self, user: Arc<User>) {
         let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
         let id: Id = user.name_any().into();
@@ -189,19 +208,24 @@ impl Directory {
             true => it.graves.bury(&id, version(user.as_ref())) && it.users.remove(&id),
             false => !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user),
         });
+        self.waiters.wake(&tenant, &id);
         if changed {
             self.tell(Change::User { tenant, id });
         }
     }
 
-    /// Forgets a user whose object is gone; `version` is the one it had at the end.
+    /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
+    /// another object of the same name, which people may declare after they deleted the first.
     pub(super) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
-        self.write(tenant, |it| {
-            let version = version.max(it.users.get(id).map_or(0, |user| self::version(user.object())));
+        let removed = self.write(tenant, |it| {
             it.graves.bury(id, version);
-            it.users.remove(id)
+            let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
+            ended && it.users.remove(id)
         });
-        self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+        if removed {
+            self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+        }
+        self.waiters.wake(tenant, id);
     }
 
     pub(super) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
@@ -212,52 +236,57 @@ impl Directory {
             false if !it.graves.holds(&id, version(team.as_ref())) => it.teams.put(team, slices),
             true | false => None,
         });
+        self.waiters.wake(&tenant, &id);
         if let Some(moves) = moves {
             let moved = moves.joined.into_iter().chain(moves.left).collect();
             self.tell(Change::Team { tenant, id, moved });
         }
     }
 
-    /// Forgets a team whose object is gone; `version` is the one it had at the end.
+    /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
     pub(super) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
         let moves = self.write(tenant, |it| {
-            let version = version.max(it.teams.get(id).map_or(0, |team| self::version(team.object())));
             it.graves.bury(id, version);
-            it.teams.remove(id)
+            let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
+            if ended { it.teams.remove(id) } else { None }
         });
-        let moved = moves.unwrap_or_default().left.into();
-        self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved });
+        if let Some(moves) = moves {
+            self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
+        }
+        self.waiters.wake(tenant, id);
     }
 
-    /// The users of a namespace (all of them if it is empty) that are here but not listed.
+    /// The users of a namespace (all of them if it is empty) that are here but not listed, with their versions.
     pub(super) fn unlisted_users(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.users.iter().map(|user| user.id().into()).collect())
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let users = |it: &Tenant| it.users.iter().map(|it| (it.id().into(), version(it.object()))).collect();
+        self.unlisted(namespace, listed, users)
     }
 
-    /// The teams of a namespace (all of them if it is empty) that are here but not listed.
+    /// The teams of a namespace (all of them if it is empty) that are here but not listed, with their versions.
     pub(super) fn unlisted_teams(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.teams.iter().map(|team| team.id().into()).collect())
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let teams = |it: &Tenant| it.teams.iter().map(|it| (it.id().into(), version(it.object()))).collect();
+        self.unlisted(namespace, listed, teams)
     }
 
     fn unlisted(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-        ids: impl Fn(&Tenant) -> Vec<Id>,
-    ) -> Vec<(TenantKey, Id)> {
+        all: impl Fn(&Tenant) -> Vec<(Id, u64)>,
+    ) -> Vec<(TenantKey, Id, u64)> {
         let tenants = self.read();
         let here =
             tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
-        here.flat_map(|(key, tenant)| ids(tenant).into_iter().map(move |id| (key.clone(), id)))
-            .filter(|(key, id)| !listed(key, id))
+        here.flat_map(|(key, tenant)| all(tenant).into_iter().map(|(id, version)| (key.clone(), id, version)))
+            .filter(|(key, id, _)| !listed(key, id))
             .collect()
     }
 
@@ -296,7 +325,7 @@ fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
 }
 
 /// Whether SCIM must not show it: it is being deleted, or only keeps an id from being used.
-fn is_gone(object: &impl ResourceExt) -> bool {
+pub(super) fn is_gone(object: &impl ResourceExt) -> bool {
     object.meta().deletion_timestamp.is_some()
         || object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
 }
