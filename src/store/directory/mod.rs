@@ -193,7 +193,9 @@ impl Directory {
         let tenants = self.read();
         let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
         let same = match kind {
-            Kind::User => users.get(id).and_then(|it| users.candidates("userName", &it.object().spec.user_name)),
+            Kind::User => {
+                users.get(id).and_then(|it| users.candidates("userName", &it.object().spec.user_name))
+            }
             Kind::Team => {
                 teams.get(id).and_then(|it| teams.candidates("displayName", &it.object().spec.display_name))
             }

@@ -15,7 +15,7 @@ pub(super) struct Term(u16);
 impl Term {
     /// The shortest term that is at least as long as `duration`.
     pub(super) fn of(duration: Duration) -> Self {
-        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
         Self(u16::try_from(seconds.max(1)).unwrap_or(u16::MAX))
     }
 

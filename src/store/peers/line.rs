@@ -101,7 +101,10 @@ impl Line {
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, String, Bytes), LineError> {
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, String, Bytes), LineError> {
         let response = self.0.request(request).await?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, LONGEST).collect().await.map_err(LineError::BrokenOff)?;

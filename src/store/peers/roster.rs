@@ -78,7 +78,12 @@ impl Roster {
 
     /// Drops those who have stopped, judged by a list of all Leases. Gives back the Leases that have expired, which
     /// nobody else will delete.
-    pub(super) fn judge(&self, found: &[Found], asked: Instant, answered: Instant) -> Vec<(LeaseName, String)> {
+    pub(super) fn judge(
+        &self,
+        found: &[Found],
+        asked: Instant,
+        answered: Instant,
+    ) -> Vec<(LeaseName, String)> {
         let versions: HashMap<&str, &str> =
             found.iter().map(|it| (it.name.as_ref(), it.version.as_str())).collect();
         let mut expired = Vec::new();

@@ -43,7 +43,9 @@ pub(super) struct Seal {
 pub(super) enum KeyError {
     #[error("the Secret {SECRET} can't be read: {0}")]
     Call(#[from] CallError),
-    #[error("the Secret {SECRET} has no entry {ENTRY} of at least {SHORTEST} bytes; the chart makes one of random bytes")]
+    #[error(
+        "the Secret {SECRET} has no entry {ENTRY} of at least {SHORTEST} bytes; the chart makes one of random bytes"
+    )]
     Missing,
 }
 

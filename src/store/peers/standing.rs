@@ -58,8 +58,12 @@ impl Standing {
 
     pub(super) fn role(&self, name: &str, now: Instant) -> Role {
         match &*self.read() {
-            State::Joining { name: ours, lease } if ours.as_ref() == name && lease.is_valid(now) => Role::Joining,
-            State::Inside { name: ours, lease } if ours.as_ref() == name && lease.is_valid(now) => Role::Inside,
+            State::Joining { name: ours, lease } if ours.as_ref() == name && lease.is_valid(now) => {
+                Role::Joining
+            }
+            State::Inside { name: ours, lease } if ours.as_ref() == name && lease.is_valid(now) => {
+                Role::Inside
+            }
             State::Outside { .. } | State::Joining { .. } | State::Inside { .. } => Role::Over,
         }
     }

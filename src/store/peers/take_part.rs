@@ -134,7 +134,9 @@ async fn greet(store: &Store, mine: &LeaseName, other: &Found) {
             match peers.line.ask::<_, Welcome>(&peers.seal, address, HELLO, &hello).await {
                 Ok(Reply::Answer(Welcome {})) => return,
                 Ok(Reply::Over) => return peers.roster.remove(&other.name),
-                Err(error) => tracing::debug!(peer = %other.name, %error, "another replica did not answer yet"),
+                Err(error) => {
+                    tracing::debug!(peer = %other.name, %error, "another replica did not answer yet")
+                }
             }
         }
         peers.look.notify_one();
@@ -160,7 +162,9 @@ async fn keep(store: Store, mine: Found, over: CancellationToken) {
                 wait = every;
             }
             Ok(Err(error)) if is_not_found(&error) => break,
-            Ok(Err(error)) => tracing::warn!(lease = %mine.name, %error, "could not renew the read lease yet"),
+            Ok(Err(error)) => {
+                tracing::warn!(lease = %mine.name, %error, "could not renew the read lease yet")
+            }
             Err(_) => tracing::warn!(lease = %mine.name, "could not renew the read lease in time yet"),
         }
     }
