@@ -48,10 +48,12 @@ async fn every_write_is_read_at_once_on_every_replica() {
 async fn what_is_deleted_is_gone_at_once_on_every_replica() {
     let site = Site::new().await;
     let [a, b, c] = site.three().await;
-    b.gate.set(Passes::AllButWatches);
     for number in 0..5 {
         let name = format!("ada{number}");
+        b.gate.set(Passes::Everything);
         let id = a.create(&name).await.unwrap().id().to_owned();
+        assert_eq!(b.named(&name).await.unwrap(), [id.as_str()]);
+        b.gate.set(Passes::AllButWatches);
         a.store.delete_user(&site.tenant, &id, None).await.unwrap();
         for other in [&b, &c] {
             assert!(matches!(other.user(&id).await, Err(StoreError::NotFound { .. })));

@@ -129,14 +129,14 @@ mod tests {
     async fn every_waiter_is_woken_by_the_version_that_it_waits_for() {
         let directory = Directory::default();
         let (five, six) = (written(5), written(6));
-        let waiting = async { tokio::join!(directory.until_known(&five), directory.until_known(&six)) };
+        let both = async { tokio::join!(directory.until_known(&five), directory.until_known(&six)) };
         let writing = async {
             for version in 4..=6 {
                 directory.put_user(user(version));
                 tokio::task::yield_now().await;
             }
         };
-        timeout(Duration::from_secs(1), async { tokio::join!(waiting, writing) }).await.expect("both");
+        timeout(Duration::from_secs(1), async { tokio::join!(both, writing) }).await.expect("both");
     }
 
     #[tokio::test(start_paused = true)]
