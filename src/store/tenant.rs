@@ -1,0 +1,25 @@
+//! Which tenant: the key of everything in the store, and what a request may do in it.
+
+use std::{fmt, sync::Arc};
+
+/// Namespace and name of a ScimTenant. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantKey {
+    /// Namespace of the ScimTenant and of all its users, teams and apps.
+    pub namespace: Arc<str>,
+    /// Name of the ScimTenant.
+    pub name: Arc<str>,
+}
+
+impl TenantKey {
+    /// A key from its two parts.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for TenantKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}

@@ -1,0 +1,124 @@
+//! What the store shows of a user or a team: immutable snapshots, cheap to clone.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::codec;
+use crate::{
+    api::{Team, User, names},
+    scim::Document,
+};
+
+/// One user, as of one version.
+#[derive(Clone, Debug)]
+pub struct UserView(pub(super) Arc<User>);
+
+impl UserView {
+    /// SCIM `id`, the object's name.
+    pub fn id(&self) -> &str {
+        self.0.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// The version of SCIM `meta.version`: the object's `resourceVersion`. Status changes change it too.
+    pub fn version(&self) -> &str {
+        self.0.metadata.resource_version.as_deref().unwrap_or_default()
+    }
+
+    /// SCIM `meta.created`.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.0.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    }
+
+    /// SCIM `meta.lastModified`.
+    pub fn last_modified(&self) -> Option<Timestamp> {
+        modified(&self.0.metadata).or_else(|| self.created())
+    }
+
+    /// The SCIM document, without `id`, `meta`, `groups` and `schemas`' derived parts.
+    pub fn document(&self) -> Document {
+        codec::user_document(&self.0.spec)
+    }
+
+    /// The object itself.
+    pub fn object(&self) -> &User {
+        &self.0
+    }
+}
+
+/// One team, as of one version. Its members are read by `Store::members`.
+#[derive(Clone, Debug)]
+pub struct TeamView(pub(super) Arc<Team>);
+
+impl TeamView {
+    /// SCIM `id`, the object's name.
+    pub fn id(&self) -> &str {
+        self.0.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// The version of SCIM `meta.version`: the object's `resourceVersion`. Status changes change it too.
+    pub fn version(&self) -> &str {
+        self.0.metadata.resource_version.as_deref().unwrap_or_default()
+    }
+
+    /// SCIM `meta.created`.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.0.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    }
+
+    /// SCIM `meta.lastModified`.
+    pub fn last_modified(&self) -> Option<Timestamp> {
+        modified(&self.0.metadata).or_else(|| self.created())
+    }
+
+    /// The SCIM document, without `id`, `meta` and `members`.
+    pub fn document(&self) -> Document {
+        codec::team_document(&self.0.spec)
+    }
+
+    /// The object itself.
+    pub fn object(&self) -> &Team {
+        &self.0
+    }
+}
+
+/// One member of a team, as SCIM shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// SCIM `id` of the member.
+    pub id: Arc<str>,
+    /// What to show of it: a user's `displayName` or `userName`, a team's `displayName`.
+    pub display: String,
+    /// Whether it is a team itself.
+    pub is_team: bool,
+}
+
+/// One team that a user is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupView {
+    /// SCIM `id` of the team.
+    pub id: Arc<str>,
+    /// Its `displayName`.
+    pub display: String,
+    /// False if the user is in it only through another team.
+    pub direct: bool,
+}
+
+/// One page of a list, and how long the whole list is.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// How many match in all.
+    pub total: usize,
+    /// The ones of this page, in the list's order.
+    pub items: Vec<T>,
+}
+
+fn modified(metadata: &kube::api::ObjectMeta) -> Option<Timestamp> {
+    metadata.annotations.as_ref()?.get(names::ANNOTATION_MODIFIED_AT)?.parse().ok()
+}
+
+/// Whether the identity provider may write it: people's own objects only have what people declare.
+pub(super) fn is_receivers(object: &impl ResourceExt) -> bool {
+    object.labels().get(names::LABEL_ORIGIN).is_some_and(|origin| origin == names::ORIGIN_RECEIVER)
+}
