@@ -1,1 +1,3 @@
 //! The embedded control plane for development and tests.
+
+pub mod peers;
