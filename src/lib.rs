@@ -4,6 +4,7 @@
 //! `tests/architecture.rs` holds that.
 
 pub mod api;
+pub mod controllers;
 pub mod downstream;
 pub mod scim;
 pub mod store;
