@@ -1,5 +1,7 @@
 //! Filters on a document, their printed form, and filters that mean harm.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use proptest::prelude::*;
 use rollcall::scim::filter::{Filter, evaluate};
 use rollcall::scim::path::{AttrPath, PatchPath};

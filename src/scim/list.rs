@@ -1,6 +1,6 @@
 //! Queries and their answers: RFC 7644 sections 3.4.2 and 3.4.3.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 use super::Document;
@@ -103,13 +103,13 @@ fn names(list: &str) -> Vec<String> {
 
 /// The body that answers a query: one page of what matched.
 pub fn list_response(total_results: usize, start_index: usize, resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [LIST_URN],
-        "totalResults": total_results,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let mut body = Map::new();
+    body.insert("schemas".to_owned(), vec![LIST_URN].into());
+    body.insert("totalResults".to_owned(), total_results.into());
+    body.insert("startIndex".to_owned(), start_index.into());
+    body.insert("itemsPerPage".to_owned(), resources.len().into());
+    body.insert("Resources".to_owned(), resources.into());
+    Value::Object(body)
 }
 
 /// Compares documents by one attribute.
