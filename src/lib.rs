@@ -3,8 +3,8 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
-pub mod api;
 pub mod controllers;
 pub mod downstream;
-pub mod scim;
 pub mod store;
+pub mod api;
+pub mod scim;

@@ -94,7 +94,8 @@ async fn let_go<K>(api: &Api<K>, object: &K)
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let others: Vec<&String> = object.finalizers().iter().filter(|it| *it != names::FINALIZER_REVOKE).collect();
+    let others: Vec<&String> =
+        object.finalizers().iter().filter(|it| *it != names::FINALIZER_REVOKE).collect();
     if others.len() == object.finalizers().len() {
         return;
     }
@@ -106,6 +107,8 @@ where
     match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-        Err(error) => tracing::warn!(name = %object.name_any(), %error, "could not let a deleted object go; trying again"),
+        Err(error) => {
+            tracing::warn!(name = %object.name_any(), %error, "could not let a deleted object go; trying again")
+        }
     }
 }

@@ -7,6 +7,7 @@ mod conditions;
 mod leaving;
 mod report;
 mod status_update;
+mod sweep;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -47,7 +48,11 @@ pub async fn run(client: Client, store: Store, options: Options, stop: Cancellat
     let workers_ended = CancellationToken::new();
     let reporting = context.reporter.clone();
     let work = async {
-        tokio::join!(apps::run(context.clone(), stop.clone()), leaving::run(context.clone(), stop.clone()));
+        tokio::join!(
+            apps::run(context.clone(), stop.clone()),
+            leaving::run(context.clone(), stop.clone()),
+            sweep::run(context.clone(), stop.clone())
+        );
         workers_ended.cancel();
     };
     tokio::join!(work, reporting.run(client, workers_ended.clone()));
@@ -80,7 +85,8 @@ impl Context {
     fn forget_rows(&self, app: &DownstreamApp) {
         let name = app.name_any();
         let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &app.spec.tenant_ref.name);
-        let has_row = |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
+        let has_row =
+            |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
         for user in self.store.directory().users(&tenant, &[]) {
             if has_row(user.object().status.as_ref().map(|it| it.apps.as_slice())) {
                 self.reporter.forget(&tenant.namespace, Subject::User(user.id().to_owned()), &name);

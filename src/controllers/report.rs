@@ -158,14 +158,22 @@ fn merge(
         apps.extend(row.clone());
     }
     apps.sort_by(|a, b| a.name.cmp(&b.name));
-    let behind = |row: &&AppliedTo| row.state == AppliedState::Failing || row.revision.is_none_or(|it| Some(it) < generation);
+    let behind = |row: &&AppliedTo| {
+        row.state == AppliedState::Failing || row.revision.is_none_or(|it| Some(it) < generation)
+    };
     let agreed = apps.len() - apps.iter().filter(behind).count();
     let failing: Vec<&str> =
         apps.iter().filter(|row| row.state == AppliedState::Failing).map(|row| row.name.as_str()).collect();
     let verdict = if !failing.is_empty() {
-        Verdict::reconciling("AppsFailing", &format!("could not be applied to {}; it is tried again", failing.join(", ")))
+        Verdict::reconciling(
+            "AppsFailing",
+            &format!("could not be applied to {}; it is tried again", failing.join(", ")),
+        )
     } else if agreed < apps.len() {
-        Verdict::reconciling("Applying", &format!("{agreed} of {} apps have the present revision", apps.len()))
+        Verdict::reconciling(
+            "Applying",
+            &format!("{agreed} of {} apps have the present revision", apps.len()),
+        )
     } else {
         Verdict::ready("Applied", &format!("{agreed} of {} apps have the present revision", apps.len()))
     };

@@ -16,6 +16,7 @@ mod peers;
 mod retry;
 mod select;
 mod slices;
+pub mod sweep;
 mod teams;
 pub mod tenant;
 mod users;

@@ -150,7 +150,12 @@ impl Store {
     }
 
     /// Takes a member who is gone out of a team, whoever declared the team.
-    pub async fn remove_member(&self, tenant: &TenantKey, team: &str, member: &str) -> Result<(), StoreError> {
+    pub async fn remove_member(
+        &self,
+        tenant: &TenantKey,
+        team: &str,
+        member: &str,
+    ) -> Result<(), StoreError> {
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
         match self.change_team(tenant, team, None, |document| Ok((document, gone.clone()))).await {
             // What people declare is theirs to change; the member is left out of every answer meanwhile.

@@ -66,7 +66,8 @@ impl Summary {
         }
         if self.failing > 0 {
             let first = self.failures.first().map_or("", |it| it.error.as_str());
-            let message = format!("{} could not be applied, and will be tried again; the first: {first}", self.failing);
+            let message =
+                format!("{} could not be applied, and will be tried again; the first: {first}", self.failing);
             return Verdict::reconciling("SomeFailing", &message);
         }
         if self.pending > 0 {
@@ -90,7 +91,11 @@ fn failure(key: &Key, row: &AppliedTo) -> Failure {
 }
 
 /// Writes the status, if it says something new.
-pub(super) async fn write(context: &Context, app: &DownstreamApp, summary: Summary) -> Result<(), kube::Error> {
+pub(super) async fn write(
+    context: &Context,
+    app: &DownstreamApp,
+    summary: Summary,
+) -> Result<(), kube::Error> {
     let api: Api<DownstreamApp> =
         Api::namespaced(context.client.clone(), &app.namespace().unwrap_or_default());
     let kind = if app.spec.scim.is_some() { "scim" } else { "rbac" };

@@ -66,7 +66,8 @@ async fn read_token(context: &Context, app: &DownstreamApp, scim: &ScimTarget) -
         fault(format!("there is no Secret {name}; create it with the app's bearer token under the key {key}"))
     })?;
     let value = secret.data.and_then(|mut data| data.remove(key));
-    let value = value.ok_or_else(|| fault(format!("Secret {name} has no key {key}; put the app's bearer token there")))?;
+    let value = value
+        .ok_or_else(|| fault(format!("Secret {name} has no key {key}; put the app's bearer token there")))?;
     String::from_utf8(value.0).map_err(|_| fault(format!("key {key} of Secret {name} is no text")))
 }
 

@@ -1,7 +1,10 @@
 //! What an app should have, decided purely from the directory and the app's spec.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::{ResourceExt, core::Selector};
+use kube::{
+    ResourceExt,
+    core::{Selector, SelectorExt},
+};
 
 use crate::{
     api::{AppliedState, AppliedTo, DownstreamAppSpec, Scope, Team, User},

@@ -49,7 +49,9 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
             () = stop.cancelled() => break,
         };
         match event {
-            Some(Ok(Event::Apply(app) | Event::InitApply(app))) => appeared(&context, &mut workers, app).await,
+            Some(Ok(Event::Apply(app) | Event::InitApply(app))) => {
+                appeared(&context, &mut workers, app).await
+            }
             Some(Ok(Event::Delete(app))) => {
                 context.apps.remove(&key(&app));
                 if let Some(running) = workers.remove(&key(&app)) {
@@ -100,7 +102,12 @@ async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app
     if let Some(running) = workers.get(&key) {
         let Running { generation, leaving, sync_now, confirmed, stop: _, task: _ } = running;
         let same = (generation, leaving, sync_now, confirmed)
-            == (&started_with.generation, &started_with.leaving, &started_with.sync_now, &started_with.confirmed);
+            == (
+                &started_with.generation,
+                &started_with.leaving,
+                &started_with.sync_now,
+                &started_with.confirmed,
+            );
         // Its status changed, by ourselves; a worker that crashed is started again.
         if same && !running.task.is_finished() {
             return;
@@ -176,12 +183,15 @@ async fn let_go(context: &Context, app: &DownstreamApp) {
     match patch_finalizers(context, app, &others).await {
         Ok(()) => {}
         Err(kube::Error::Api(status)) if status.is_not_found() => {}
-        Err(error) => tracing::warn!(app = %app.name_any(), %error, "could not let an app go; it is tried again when it changes"),
+        Err(error) => {
+            tracing::warn!(app = %app.name_any(), %error, "could not let an app go; it is tried again when it changes")
+        }
     }
 }
 
 async fn patch_finalizers(context: &Context, app: &DownstreamApp, finalizers: &[&str]) -> kube::Result<()> {
-    let api: Api<DownstreamApp> = Api::namespaced(context.client.clone(), &app.namespace().unwrap_or_default());
+    let api: Api<DownstreamApp> =
+        Api::namespaced(context.client.clone(), &app.namespace().unwrap_or_default());
     // The version makes it a compare-and-swap: nobody else's finalizer is lost.
     let patch = serde_json::json!({"metadata": {
         "finalizers": finalizers,

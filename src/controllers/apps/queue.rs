@@ -133,7 +133,10 @@ mod tests {
         queue.take(now);
         assert_eq!(queue.retry(user("ada"), now, None), now + Duration::from_secs(1));
         queue.take(now + Duration::from_secs(1));
-        assert_eq!(queue.retry(user("ada"), now, Some(Duration::from_secs(120))), now + Duration::from_secs(120));
+        assert_eq!(
+            queue.retry(user("ada"), now, Some(Duration::from_secs(120))),
+            now + Duration::from_secs(120)
+        );
         assert_eq!(backoff(40), LONGEST_BACKOFF);
     }
 }

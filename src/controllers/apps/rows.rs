@@ -68,7 +68,13 @@ impl Rows {
     }
 
     /// The row after an attempt. `None` if it says the same as before.
-    pub(super) fn record(&mut self, app: &str, key: &Key, outcome: Outcome, now: Timestamp) -> Option<AppliedTo> {
+    pub(super) fn record(
+        &mut self,
+        app: &str,
+        key: &Key,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Option<AppliedTo> {
         let before = self.0.get(key);
         let had = before.and_then(|row| row.remote_id.clone());
         let revision = before.and_then(|row| row.revision);

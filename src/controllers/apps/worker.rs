@@ -170,14 +170,17 @@ impl Worker {
     /// come first, because teams need the app's ids of their members.
     fn look_at_everything(&mut self, within: Duration) {
         let directory = self.context.store.directory();
-        let users = directory.users(&self.tenant, &[]).into_iter().map(|user| Key::User(user.id().to_owned()));
-        let teams = directory.teams(&self.tenant, &[]).into_iter().map(|team| Key::Team(team.id().to_owned()));
+        let users =
+            directory.users(&self.tenant, &[]).into_iter().map(|user| Key::User(user.id().to_owned()));
+        let teams =
+            directory.teams(&self.tenant, &[]).into_iter().map(|team| Key::Team(team.id().to_owned()));
         let (leaving_users, leaving_teams) = directory.leaving(&self.tenant);
         let leaving_users = leaving_users.iter().map(|id| Key::User(id.to_string()));
         let leaving_teams = leaving_teams.iter().map(|id| Key::Team(id.to_string()));
         let mut keys: Vec<Key> = users.chain(leaving_users).chain(leaving_teams).chain(teams).collect();
         let known: BTreeSet<&Key> = keys.iter().collect();
-        let gone: Vec<Key> = self.rows.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).cloned().collect();
+        let gone: Vec<Key> =
+            self.rows.iter().map(|(key, _)| key).filter(|key| !known.contains(key)).cloned().collect();
         keys.extend(gone);
         let count = u32::try_from(keys.len().max(1)).unwrap_or(u32::MAX);
         let (now, step) = (Instant::now(), within / count);
@@ -238,7 +241,9 @@ impl Worker {
     }
 
     async fn start_calls(&mut self) {
-        while self.queue.under_way() < self.at_once && self.outage.as_ref().is_none_or(|it| it.until <= Instant::now()) {
+        while self.queue.under_way() < self.at_once
+            && self.outage.as_ref().is_none_or(|it| it.until <= Instant::now())
+        {
             if self.queue.next_due().is_none_or(|due| due > Instant::now()) {
                 return;
             }
@@ -389,10 +394,12 @@ impl Worker {
         let directory = self.context.store.directory();
         match key {
             Key::User(id) => {
-                directory.user(&self.tenant, id).is_some() || directory.leaving_user(&self.tenant, id).is_some()
+                directory.user(&self.tenant, id).is_some()
+                    || directory.leaving_user(&self.tenant, id).is_some()
             }
             Key::Team(id) => {
-                directory.team(&self.tenant, id).is_some() || directory.leaving_team(&self.tenant, id).is_some()
+                directory.team(&self.tenant, id).is_some()
+                    || directory.leaving_team(&self.tenant, id).is_some()
             }
         }
     }

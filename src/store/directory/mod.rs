@@ -130,6 +130,19 @@ impl Directory {
         self.read().keys().cloned().collect()
     }
 
+    /// Namespace and name of every slice that a team names.
+    pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
+        let tenants = self.read();
+        let teams =
+            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        teams
+            .flat_map(|(namespace, team)| {
+                let slices = team.object().spec.membership.slices.iter();
+                slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
+            })
+            .collect()
+    }
+
     /// The teams that name a user or team as a member.
     pub fn teams_naming(&self, tenant: &TenantKey, member: &str) -> Vec<TeamView> {
         let tenants = self.read();
