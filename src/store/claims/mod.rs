@@ -158,6 +158,9 @@ impl<K: Claimant> Claims<K> {
         // The name is a hash of the value that it keeps, so the holder's value tells whether it is used.
         let uses_it =
             |object: &K| claim_name::<K>(&tenant, &fold_case(object.unique_value())) == lease.name_any();
+        if known.is_some_and(uses_it) {
+            return Ok(false);
+        }
         let used = |object: Option<K>| {
             object.is_some_and(|it| it.meta().deletion_timestamp.is_none() && uses_it(&it))
         };
