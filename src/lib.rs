@@ -6,3 +6,4 @@
 pub mod api;
 pub mod downstream;
 pub mod scim;
+pub mod store;

@@ -45,3 +45,11 @@ pub const ANNOTATION_SYNC_NOW: &str = "rollcall.dev/sync-now";
 
 /// Keeps a User, Team or DownstreamApp until every downstream app has revoked what it granted.
 pub const FINALIZER_REVOKE: &str = "rollcall.dev/revoke";
+
+/// The value of [`LABEL_ORIGIN`] on an object that only keeps an id from being used: whoever was about to create
+/// it had crashed, or was so slow that its name went to somebody else. It is removed after a day.
+pub const ORIGIN_PLACEHOLDER: &str = "Placeholder";
+
+/// Written to an object so that a rename of it that is under way fails and looks again, before its claim on a name is
+/// taken over.
+pub const ANNOTATION_FENCED_AT: &str = "rollcall.dev/fenced-at";
