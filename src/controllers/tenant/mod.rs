@@ -1,0 +1,1 @@
+//! Tenants: their tokens, the Secrets that carry these, and what their status says.
