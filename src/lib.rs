@@ -3,7 +3,12 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
+pub mod admin;
 pub mod api;
+pub mod controllers;
 pub mod downstream;
+pub mod metrics;
+pub mod receiver;
 pub mod scim;
 pub mod store;
+pub mod telemetry;

@@ -53,3 +53,9 @@ pub const ORIGIN_PLACEHOLDER: &str = "Placeholder";
 /// Written to an object so that a rename of it that is under way fails and looks again, before its claim on a name is
 /// taken over.
 pub const ANNOTATION_FENCED_AT: &str = "rollcall.dev/fenced-at";
+
+/// The token, by its name in `spec.tokens`, that a tenant's Secret carries.
+pub const LABEL_TOKEN: &str = "rollcall.dev/token";
+
+/// Keeps a ScimTenant with `deletionPolicy: Delete` until its users and teams are gone.
+pub const FINALIZER_TENANT: &str = "rollcall.dev/tenant";
