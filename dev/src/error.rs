@@ -27,6 +27,13 @@ pub enum Error {
     #[error("{path} does not require {module}; restore the file or add `require {module} vX.Y.Z`")]
     Unpinned { path: PathBuf, module: &'static str },
 
+    /// `KUBEBUILDER_ASSETS` names nothing.
+    #[error(
+        "KUBEBUILDER_ASSETS is {given}, which is not a directory; name one that holds etcd and \
+         kube-apiserver, or unset it to have them built"
+    )]
+    NoAssets { given: PathBuf },
+
     /// There is nowhere to keep what is built.
     #[error("neither XDG_CACHE_HOME nor HOME is set; set one, so that built programs can be cached")]
     NoCache,

@@ -110,11 +110,6 @@ impl Process {
         self.child.id()
     }
 
-    /// Where its output goes.
-    pub fn log(&self) -> &Path {
-        &self.log
-    }
-
     /// Sends a signal, `Signal::STOP` and `Signal::CONT` for instance.
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
         kill_process(pid(&self.child), signal)

@@ -53,3 +53,17 @@ pub fn reserve() -> Result<Port, Error> {
     }
     Err(Error::NoPort { first: FIRST, last: FIRST + COUNT - 1 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reserved_port_is_not_reserved_again() {
+        let ports: Vec<Port> = (0..50).map(|_| reserve().unwrap()).collect();
+        let mut numbers: Vec<u16> = ports.iter().map(Port::number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 50);
+    }
+}

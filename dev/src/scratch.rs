@@ -114,3 +114,19 @@ fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Family;
+
+    #[test]
+    fn a_directory_whose_owner_is_gone_is_swept_at_the_next_start() {
+        let abandoned = root().unwrap().join("abandoned");
+        fs::create_dir_all(abandoned.join("etcd/member")).unwrap();
+        lock_file(&lock_path(&abandoned)).unwrap();
+        let family = Family::new().unwrap();
+        assert!(!abandoned.exists() && !lock_path(&abandoned).exists());
+        assert!(family.dir().exists());
+    }
+}

@@ -51,3 +51,11 @@ pub const LABEL_TOKEN: &str = "rollcall.dev/token";
 
 /// Keeps a ScimTenant with `deletionPolicy: Delete` until its users and teams are gone.
 pub const FINALIZER_TENANT: &str = "rollcall.dev/tenant";
+
+/// The value of [`LABEL_ORIGIN`] on an object that only keeps an id from being used: whoever was about to create
+/// it had crashed, or was so slow that its name went to somebody else. It is removed after a day.
+pub const ORIGIN_PLACEHOLDER: &str = "Placeholder";
+
+/// Written to an object so that a rename of it that is under way fails and looks again, before its claim on a name is
+/// taken over.
+pub const ANNOTATION_FENCED_AT: &str = "rollcall.dev/fenced-at";

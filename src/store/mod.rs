@@ -1,12 +1,166 @@
-//! The Kubernetes objects seen as tenants, users and teams.
+//! The Kubernetes objects seen as users and teams: reading, writing, uniqueness, membership.
+//!
+//! Reads are answered from the [`directory`], which the API server's watches feed. Every write goes to the API server
+//! first, as one compare-and-swap, and is acknowledged after it is stored; only then is it in the directory.
 
+mod api_error;
+mod claimant;
+mod claims;
+mod codec;
+pub mod directory;
+pub mod error;
+mod locks;
+pub mod membership;
+mod meta;
 pub mod namespaces;
+mod peers;
+mod retry;
+mod select;
+mod slices;
+mod teams;
 pub mod tenant;
+mod tenant_watch;
 pub mod tenants;
 pub mod token;
 pub mod token_use;
+mod users;
+pub mod view;
+mod watch;
 
-pub use namespaces::Namespaces;
-pub use tenant::TenantKey;
-pub use tenants::{Access, Tenants};
-pub use token::Token;
+use std::sync::Arc;
+
+use kube::Client;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    directory::{Change, Counts, Directory},
+    error::StoreError,
+    namespaces::Namespaces,
+    select::Selection,
+    tenant::TenantKey,
+    tenants::{Access, Tenants},
+    token::Token,
+    view::{GroupView, MemberView, Page, TeamView, UserView},
+};
+use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
+
+/// The store. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    client: Debuggable<Client>,
+    directory: Directory,
+    slices: SliceCache,
+    locks: Locks,
+    peers: Peers,
+    progress: Progress,
+    background: TaskTracker,
+}
+
+/// A client, which says nothing about itself.
+struct Debuggable<T>(T);
+
+impl<T> std::fmt::Debug for Debuggable<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Store {
+    /// A store over the API server that `client` speaks to. It is empty until [`Store::follow`] runs.
+    pub fn new(client: Client) -> Self {
+        Self(Arc::new(Inner {
+            client: Debuggable(client),
+            directory: Directory::default(),
+            slices: SliceCache::default(),
+            locks: Locks::default(),
+            peers: Peers,
+            progress: Progress::default(),
+            background: TaskTracker::new(),
+        }))
+    }
+
+    /// Follows the API server's watches in `namespaces` (all of them if there is none) until `stop`, then finishes
+    /// what is still being cleaned up.
+    pub async fn follow(&self, namespaces: &[String], stop: CancellationToken) {
+        watch::follow(self, namespaces, &stop).await;
+        self.0.background.close();
+        self.0.background.wait().await;
+    }
+
+    /// What has not been read from the API server yet; empty when reads can be answered.
+    pub fn not_ready(&self) -> Vec<String> {
+        self.0.progress.missing()
+    }
+
+    /// Waits until reads can be answered.
+    pub async fn wait_until_ready(&self) {
+        self.0.progress.wait().await;
+    }
+
+    /// Everything in memory, for the controllers.
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// One user.
+    pub async fn user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
+        self.directory()
+            .user(tenant, id)
+            .ok_or_else(|| StoreError::NotFound { kind: "User", id: id.to_owned() })
+    }
+
+    /// One team.
+    pub async fn team(&self, tenant: &TenantKey, id: &str) -> Result<TeamView, StoreError> {
+        self.directory()
+            .team(tenant, id)
+            .ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
+    }
+
+    /// Who is in a team: users and teams that exist, in a stable order.
+    pub async fn members(&self, tenant: &TenantKey, team: &TeamView) -> Result<Vec<MemberView>, StoreError> {
+        let (_, members) = self.team_with_members(tenant, team.id()).await?;
+        Ok(self.directory().describe(tenant, &members))
+    }
+
+    /// The teams that a user is in, directly and through other teams.
+    pub fn groups_of(&self, tenant: &TenantKey, user: &str) -> Vec<GroupView> {
+        self.directory().groups_of(tenant, user)
+    }
+
+    async fn team_with_members(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+    ) -> Result<(TeamView, Arc<Members>), StoreError> {
+        self.directory()
+            .team_with_members(tenant, id)
+            .ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
+    }
+
+    fn client(&self) -> &Client {
+        &self.0.client.0
+    }
+
+    fn locks(&self) -> &Locks {
+        &self.0.locks
+    }
+
+    fn peers(&self) -> &Peers {
+        &self.0.peers
+    }
+
+    fn slice_cache(&self) -> &SliceCache {
+        &self.0.slices
+    }
+
+    fn background(&self) -> &TaskTracker {
+        &self.0.background
+    }
+
+    fn progress(&self) -> &Progress {
+        &self.0.progress
+    }
+}

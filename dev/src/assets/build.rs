@@ -20,6 +20,7 @@ pub(super) fn build(tool: &Tool, cache: &Path, step: &str) -> Result<(), Error> 
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output).spawn();
     let child = match child {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::remove_file(&log).doing(|| format!("remove {}", log.display()))?;
             return Err(Error::GoMissing { binary: tool.name });
         }
         started => started.doing(|| "start `go build`".to_owned())?,

@@ -75,6 +75,9 @@ struct Places {
 impl Places {
     fn from_environment() -> Result<Self, Error> {
         let given = env::var_os("KUBEBUILDER_ASSETS").filter(|it| !it.is_empty()).map(PathBuf::from);
+        if let Some(given) = given.as_ref().filter(|given| !given.is_dir()) {
+            return Err(Error::NoAssets { given: given.clone() });
+        }
         let caches = env::var_os("XDG_CACHE_HOME")
             .filter(|it| !it.is_empty())
             .map(PathBuf::from)
@@ -112,7 +115,8 @@ fn fingerprint() -> Result<String, Error> {
             hash.update(fs::read(&path).doing(|| format!("read {}", path.display()))?);
         }
     }
-    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    let digits: Vec<String> = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Ok(digits.concat())
 }
 
 /// Tells people about slow work. Not `eprintln!`: the test harness would keep it from them.

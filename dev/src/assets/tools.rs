@@ -1,4 +1,7 @@
 //! The five programs, and the Go modules that pin them.
+//!
+//! To move to another release: `go get -tool PACKAGE@VERSION` in the module's directory. For Kubernetes v1.X.Y, first
+//! set every `replace` in its go.mod to v0.X.Y: it requires its staging modules at v0.0.0, which does not exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,4 +95,16 @@ impl Module {
 
 const fn kubernetes(name: &'static str, package: &'static str) -> Tool {
     Tool { name, module: Module::Kubernetes, package }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_has_a_pinned_version() {
+        for tool in TOOLS {
+            assert!(tool.module.version().unwrap().starts_with('v'), "{}", tool.name);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What can go wrong in a command, beyond what the library reports.
 
 use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,18 @@ pub(crate) enum CommandError {
 
     #[error("cannot {doing}: {source}")]
     Io { doing: String, source: io::Error },
+
+    #[error("building the operator failed ({status}); the compiler's messages are above")]
+    OperatorBuild { status: ExitStatus },
+
+    #[error("ROLLCALL_BIN is {path}, which is not a file; name an operator binary, or unset it")]
+    NoOperator { path: PathBuf },
+
+    #[error("the background process ended ({status}); all of its log {log}:\n{text}")]
+    NotUp { status: ExitStatus, log: PathBuf, text: String },
+
+    #[error("{path} does not say {key}; run `make down`, then `make up`")]
+    Environment { path: PathBuf, key: &'static str },
 }
 
 /// Names what was being done when an I/O error came.

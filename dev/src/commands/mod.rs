@@ -1,8 +1,15 @@
-//! One file per command.
+//! One file per command; `environment`, `operator` and `state` are what `up`, `down` and `status` share.
 
 mod assets;
 mod control_plane;
+mod down;
+mod environment;
 mod error;
+mod operator;
+mod serve;
+mod state;
+mod status;
+mod up;
 
 use std::process::ExitCode;
 
@@ -15,6 +22,15 @@ pub(crate) enum Command {
     Assets,
     /// Run a bare control plane in the foreground until standard input ends (Ctrl-D)
     ControlPlane,
+    /// Start a control plane and the operator in the background, with a ready tenant; see dev/.state/env
+    Up(up::Up),
+    /// Stop what `up` started and remove its state
+    Down,
+    /// Say what runs; fails when something that should run does not
+    Status,
+    /// Be the background process of `up`
+    #[command(hide = true)]
+    Serve(serve::Serve),
 }
 
 impl Command {
@@ -23,6 +39,10 @@ impl Command {
         match self {
             Self::Assets => assets::run().map(done),
             Self::ControlPlane => control_plane::run().map(done),
+            Self::Up(up) => up.run().map(done),
+            Self::Down => down::run().map(done),
+            Self::Status => status::run(),
+            Self::Serve(serve) => serve.run().map(done),
         }
     }
 }

@@ -18,9 +18,9 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(url: String, identities: &Identities) -> Result<Self, Error> {
         let unreadable = |error: ureq::Error| Error::Certificate(error.to_string());
-        let ca = Certificate::from_pem(identities.ca_pem.as_bytes()).map_err(unreadable)?;
-        let certificate = Certificate::from_pem(identities.admin_pem.as_bytes()).map_err(unreadable)?;
-        let key = PrivateKey::from_pem(identities.admin_key_pem.as_bytes()).map_err(unreadable)?;
+        let ca = Certificate::from_pem(identities.ca.as_bytes()).map_err(unreadable)?;
+        let certificate = Certificate::from_pem(identities.admin.as_bytes()).map_err(unreadable)?;
+        let key = PrivateKey::from_pem(identities.admin_key.as_bytes()).map_err(unreadable)?;
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::new_with_certs(&[ca]))
             .client_cert(Some(ClientCert::new_with_certs(&[certificate], key)))

@@ -101,7 +101,6 @@ impl ControlPlane {
         command
             .arg(format!("--kubeconfig={}", kubeconfig::admin_path(self.dir()).display()))
             .arg("--leader-elect=false")
-            .arg("--use-service-account-credentials=false")
             .arg(format!("--service-account-private-key-file={}", file(pki::SERVICE_ACCOUNT_KEY)))
             .arg(format!("--root-ca-file={}", file(pki::CA_CERTIFICATE)))
             // Its own server, which nobody here asks, would need one more port.

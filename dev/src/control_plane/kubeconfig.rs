@@ -15,30 +15,26 @@ pub(super) fn admin_path(directory: &Path) -> PathBuf {
 
 /// Writes the administrator's kubeconfig.
 pub(super) fn write_admin(directory: &Path, url: &str) -> Result<(), Error> {
-    let user = format!(
-        "client-certificate: {:?}, client-key: {:?}",
-        directory.join(pki::ADMIN_CERTIFICATE),
-        directory.join(pki::ADMIN_KEY)
-    );
-    write(&admin_path(directory), directory, url, &user)
+    let user = format!("client-certificate: {}, client-key: {}", pki::ADMIN_CERTIFICATE, pki::ADMIN_KEY);
+    write(&admin_path(directory), url, &user)
 }
 
 /// Writes a kubeconfig that carries a bearer token.
 pub(super) fn write_token(directory: &Path, url: &str, name: &str, token: &str) -> Result<PathBuf, Error> {
     let path = directory.join(format!("kubeconfig-{name}"));
-    write(&path, directory, url, &format!("token: {token:?}"))?;
+    write(&path, url, &format!("token: {token:?}"))?;
     Ok(path)
 }
 
-/// A file that only this user can read. Debug formatting quotes as YAML's double-quoted style does.
-fn write(path: &Path, directory: &Path, url: &str, user: &str) -> Result<(), Error> {
-    let ca = directory.join(pki::CA_CERTIFICATE);
+/// Files that a kubeconfig names without a directory are beside it.
+fn write(path: &Path, url: &str, user: &str) -> Result<(), Error> {
+    let ca = pki::CA_CERTIFICATE;
     let text = format!(
         "apiVersion: v1
 kind: Config
 clusters:
 - name: rollcall
-  cluster: {{server: {url:?}, certificate-authority: {ca:?}}}
+  cluster: {{server: {url:?}, certificate-authority: {ca}}}
 users:
 - name: rollcall
   user: {{{user}}}

@@ -46,11 +46,11 @@ pub struct ControlPlane {
     assets: Assets,
     options: Options,
     api: Api,
-    etcd_port: Port,
-    api_port: Port,
-    // Dropped in this order: first the components, then the family and with it the directory.
+    // Dropped in this order: the components, then the family and with it the directory, then the ports.
     running: Mutex<Slots>,
     family: Family,
+    etcd_port: Port,
+    api_port: Port,
 }
 
 impl ControlPlane {
@@ -64,7 +64,7 @@ impl ControlPlane {
         kubeconfig::write_admin(family.dir(), &url)?;
         let api = Api::new(url, &identities)?;
         let running = Mutex::new(Slots::default());
-        let plane = Self { assets, options, api, etcd_port, api_port, running, family };
+        let plane = Self { assets, options, api, running, family, etcd_port, api_port };
         plane.start_component(Component::Etcd)?;
         plane.start_component(Component::ApiServer)?;
         if plane.options.controller_manager {

@@ -20,11 +20,11 @@ pub(super) const SERVICE_ACCOUNT_KEY: &str = "service-account.key";
 /// Proves the tokens of service accounts.
 pub(super) const SERVICE_ACCOUNT_PUBLIC_KEY: &str = "service-account.pub";
 
-/// What a client needs to be the administrator.
+/// What a client needs to be the administrator, each as PEM.
 pub(super) struct Identities {
-    pub(super) ca_pem: String,
-    pub(super) admin_pem: String,
-    pub(super) admin_key_pem: String,
+    pub(super) ca: String,
+    pub(super) admin: String,
+    pub(super) admin_key: String,
 }
 
 /// Makes all keys and certificates and writes them into `directory`.
@@ -32,11 +32,11 @@ pub(super) fn write(directory: &Path) -> Result<Identities, Error> {
     let made = make().map_err(|error| Error::Certificate(error.to_string()))?;
     let Made { identities, server_pem, server_key_pem, service_account_key } = made;
     for (name, pem) in [
-        (CA_CERTIFICATE, &identities.ca_pem),
+        (CA_CERTIFICATE, &identities.ca),
         (SERVER_CERTIFICATE, &server_pem),
         (SERVER_KEY, &server_key_pem),
-        (ADMIN_CERTIFICATE, &identities.admin_pem),
-        (ADMIN_KEY, &identities.admin_key_pem),
+        (ADMIN_CERTIFICATE, &identities.admin),
+        (ADMIN_KEY, &identities.admin_key),
         (SERVICE_ACCOUNT_KEY, &service_account_key.serialize_pem()),
         (SERVICE_ACCOUNT_PUBLIC_KEY, &service_account_key.public_key_pem()),
     ] {
@@ -66,13 +66,13 @@ fn make() -> Result<Made, rcgen::Error> {
     let (server_pem, server_key_pem) =
         issue(server, "kube-apiserver", ExtendedKeyUsagePurpose::ServerAuth, &ca)?;
 
-    let mut admin = CertificateParams::default();
+    let mut subject = CertificateParams::default();
     // The group that RBAC's bootstrap policy makes cluster administrators.
-    admin.distinguished_name.push(DnType::OrganizationName, "system:masters");
-    let (admin_pem, admin_key_pem) = issue(admin, "admin", ExtendedKeyUsagePurpose::ClientAuth, &ca)?;
+    subject.distinguished_name.push(DnType::OrganizationName, "system:masters");
+    let (admin, admin_key) = issue(subject, "admin", ExtendedKeyUsagePurpose::ClientAuth, &ca)?;
 
     Ok(Made {
-        identities: Identities { ca_pem, admin_pem, admin_key_pem },
+        identities: Identities { ca: ca_pem, admin, admin_key },
         server_pem,
         server_key_pem,
         service_account_key: KeyPair::generate()?,

@@ -1,0 +1,90 @@
+//! The operator's binary and its command line.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rollcall_dev::ports::{self, Port};
+use ureq::Agent;
+
+use super::error::{CommandError, Doing};
+
+/// The namespace that everything of `up` is in.
+pub(crate) const NAMESPACE: &str = "rollcall-demo";
+
+/// The operator to run: the one that `ROLLCALL_BIN` names, or this tree's, built now.
+pub(crate) fn binary() -> Result<PathBuf, CommandError> {
+    if let Some(path) = env::var_os("ROLLCALL_BIN").filter(|path| !path.is_empty()).map(PathBuf::from) {
+        return if path.is_file() { Ok(path) } else { Err(CommandError::NoOperator { path }) };
+    }
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .current_dir(root())
+        .args(["build", "--release", "--package", "rollcall"])
+        .status()
+        .doing(|| "start `cargo build`".to_owned())?;
+    if !status.success() {
+        return Err(CommandError::OperatorBuild { status });
+    }
+    // We are TARGET/debug/rollcall-dev, wherever TARGET is configured to be.
+    let ourselves = env::current_exe().doing(|| "find this program".to_owned())?;
+    let target = ourselves.ancestors().nth(2).unwrap_or(Path::new("target"));
+    Ok(target.join("release/rollcall"))
+}
+
+/// The working tree.
+pub(crate) fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// The two ports of one operator process.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    scim: Port,
+    admin: Port,
+}
+
+impl Ports {
+    pub(crate) fn reserve() -> Result<Self, CommandError> {
+        Ok(Self { scim: ports::reserve()?, admin: ports::reserve()? })
+    }
+
+    /// Where the receiver listens.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.scim.address())
+    }
+
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://{}/metrics", self.admin.address())
+    }
+
+    /// How an operator on these ports is started, as one of `replicas` that share `external_url`.
+    pub(crate) fn command(
+        &self,
+        binary: &Path,
+        kubeconfig: &Path,
+        external_url: &str,
+        replicas: u8,
+    ) -> Command {
+        let mut command = Command::new(binary);
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .arg("run")
+            .args(["--listen", &self.scim.address()])
+            .args(["--admin-listen", &self.admin.address()])
+            .args(["--external-url", external_url])
+            .args(["--namespaces", NAMESPACE])
+            .args(["--operator-namespace", NAMESPACE])
+            .args(["--replicas", &replicas.to_string()]);
+        command
+    }
+}
+
+/// Whether a GET of `url` is answered with success. Any failure is a no: who asks tells people, or asks again.
+pub(crate) fn answers(url: &str) -> bool {
+    let patience = Some(Duration::from_secs(2));
+    let agent = Agent::config_builder().proxy(None).timeout_global(patience).build().new_agent();
+    agent.get(url).call().is_ok()
+}

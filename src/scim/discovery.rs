@@ -1,0 +1,117 @@
+//! What a client can ask about the service: `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas`.
+//!
+//! RFC 7644 section 4, RFC 7643 sections 5 to 7. What is said here is what is enforced: schemas and resource
+//! types are printed from the very tables that documents are checked with, and the caller says what is on.
+
+use serde_json::{Value, json};
+
+use super::list::list_response;
+use super::schema::{ResourceSchema, Schema};
+
+const CONFIG_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
+const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// What the service can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Features {
+    pub patch: bool,
+    pub bulk: Option<BulkLimits>,
+    /// The largest page that a query gets; `None` if there are no filters.
+    pub filter_max_results: Option<usize>,
+    pub change_password: bool,
+    pub sort: bool,
+    pub etag: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkLimits {
+    pub max_operations: usize,
+    pub max_payload_size: usize,
+}
+
+/// The `/ServiceProviderConfig` body. `base` is the tenant's base URL without a slash at its end.
+pub fn service_provider_config(features: &Features, base: &str) -> Value {
+    let Features { patch, bulk, filter_max_results, change_password, sort, etag } = features;
+    json!({
+        "schemas": [CONFIG_URN],
+        "patch": { "supported": patch },
+        "bulk": {
+            "supported": bulk.is_some(),
+            "maxOperations": bulk.map_or(0, |bulk| bulk.max_operations),
+            "maxPayloadSize": bulk.map_or(0, |bulk| bulk.max_payload_size),
+        },
+        "filter": { "supported": filter_max_results.is_some(), "maxResults": filter_max_results.unwrap_or(0) },
+        "changePassword": { "supported": change_password },
+        "sort": { "supported": sort },
+        "etag": { "supported": etag },
+        "authenticationSchemes": [{
+            "type": "oauthbearertoken",
+            "name": "Bearer token",
+            "description": "A token from the tenant's Secret, sent as: Authorization: Bearer <token>",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{base}/ServiceProviderConfig"),
+        },
+    })
+}
+
+/// One entry of `/ResourceTypes`.
+pub fn resource_type(resource: &ResourceSchema, base: &str) -> Value {
+    let extensions: Vec<Value> = resource
+        .extensions
+        .iter()
+        .map(|extension| {
+            let required = extension.attributes.iter().any(|attribute| attribute.required);
+            json!({ "schema": extension.id, "required": required })
+        })
+        .collect();
+    json!({
+        "schemas": [RESOURCE_TYPE_URN],
+        "id": resource.name,
+        "name": resource.name,
+        "endpoint": resource.endpoint,
+        "description": resource.description,
+        "schema": resource.core.id,
+        "schemaExtensions": extensions,
+        "meta": {
+            "resourceType": "ResourceType",
+            "location": format!("{base}/ResourceTypes/{}", resource.name),
+        },
+    })
+}
+
+/// The whole `/ResourceTypes` body.
+pub fn resource_types(resources: &[&ResourceSchema], base: &str) -> Value {
+    let types: Vec<Value> = resources.iter().map(|resource| resource_type(resource, base)).collect();
+    list_response(types.len(), 1, types)
+}
+
+/// One entry of `/Schemas`.
+pub fn schema(schema: &Schema, base: &str) -> Value {
+    json!({
+        "schemas": [SCHEMA_URN],
+        "id": schema.id,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": schema.attributes,
+        "meta": { "resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id) },
+    })
+}
+
+/// The whole `/Schemas` body: every schema of the resource types once.
+pub fn schemas(resources: &[&ResourceSchema], base: &str) -> Value {
+    let mut seen: Vec<&Schema> = Vec::new();
+    for resource in resources {
+        for one in std::iter::once(&resource.core).chain(&resource.extensions) {
+            if !seen.iter().any(|other| other.id == one.id) {
+                seen.push(one);
+            }
+        }
+    }
+    let bodies: Vec<Value> = seen.into_iter().map(|one| schema(one, base)).collect();
+    list_response(bodies.len(), 1, bodies)
+}

@@ -1,0 +1,217 @@
+//! From bytes to a JSON value, refusing what a lenient parser would let through.
+//!
+//! `serde_json` keeps the last of two equal keys and goes 128 levels deep. Two parties that read the
+//! same body differently are how checks are passed by, so equal keys are an error here, and so is
+//! anything deeper than any SCIM document has reason to be.
+
+use serde::Deserializer;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+use super::error::ScimError;
+
+/// How much a single request may hold. What is beyond is answered 400 and says which limit it met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Levels of objects and arrays.
+    pub depth: usize,
+    /// Values of any multi-valued attribute but `members`.
+    pub values: usize,
+    /// Members that one request may name.
+    pub members: usize,
+    /// Bytes of one string.
+    pub string_bytes: usize,
+    /// Operations of one PATCH.
+    pub operations: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 32, values: 1_000, members: 100_000, string_bytes: 64 * 1024, operations: 1_000 }
+    }
+}
+
+/// Parses a request body. The error names line and column.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, ScimError> {
+    check_depth(bytes, limits.depth)?;
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| ScimError::invalid_syntax(format!("the body is not valid JSON: {error}")))?;
+    check(&value, limits)?;
+    Ok(value)
+}
+
+/// Checks depth and string lengths of a value that came from elsewhere. Walks with a list, not by recursion.
+pub(crate) fn check(value: &Value, limits: &Limits) -> Result<(), ScimError> {
+    let mut open = vec![(value, 1)];
+    while let Some((value, depth)) = open.pop() {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) if text.len() > limits.string_bytes => {
+                let most = limits.string_bytes;
+                return Err(ScimError::invalid_value(format!(
+                    "a string of {} bytes is too long, at most {most} are accepted",
+                    text.len()
+                )));
+            }
+            Value::String(_) => {}
+            Value::Array(_) | Value::Object(_) if depth > limits.depth => {
+                return Err(too_deep(limits.depth, ""));
+            }
+            Value::Array(items) => open.extend(items.iter().map(|item| (item, depth + 1))),
+            Value::Object(fields) => open.extend(fields.values().map(|field| (field, depth + 1))),
+        }
+    }
+    Ok(())
+}
+
+/// Scans for nesting before anything is built, so that a deep body costs neither stack nor memory.
+fn check_depth(bytes: &[u8], limit: usize) -> Result<(), ScimError> {
+    let (mut depth, mut line, mut line_start) = (0_usize, 1, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'\n' {
+            (line, line_start) = (line + 1, at + 1);
+        }
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limit {
+            return Err(too_deep(limit, &format!(" at line {line} column {}", at - line_start + 1)));
+        }
+    }
+    Ok(())
+}
+
+fn too_deep(limit: usize, place: &str) -> ScimError {
+    ScimError::invalid_syntax(format!(
+        "the JSON is nested too deeply{place}, at most {limit} levels are accepted"
+    ))
+}
+
+/// Builds a `Value`, and refuses an object that has the same key twice.
+struct Strict;
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(Self)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            // serde_json reads an object with such a key as embedded JSON text, which would get past
+            // every check of this file when the document is stored and read back.
+            if key.starts_with("$serde_json::private::") {
+                return Err(de::Error::custom("an object key is reserved"));
+            }
+            if object.contains_key(&key) {
+                let key = super::error::excerpt(&key);
+                return Err(de::Error::custom(format_args!("the key {key} is given twice in one object")));
+            }
+            let value = fields.next_value_seed(Self)?;
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(body: &str) -> String {
+        let error = parse(body.as_bytes(), &Limits::default()).unwrap_err();
+        assert_eq!((error.status, error.scim_type), (400, Some(super::super::ScimType::InvalidSyntax)));
+        error.detail
+    }
+
+    #[test]
+    fn an_error_names_line_and_column() {
+        assert!(detail("{\n  \"a\": tru\n}").contains("line 2 column"));
+        assert!(detail("{\"a\": 1, \"\\u0061\": 2}").contains("\"a\" is given twice"));
+        assert!(detail("{} x").contains("trailing characters"));
+        assert!(detail("").contains("EOF"));
+        assert!(detail("{\"a\": NaN}").contains("line 1"));
+        assert!(detail(r#"{"a": "\ud800"}"#).contains("line 1"));
+        assert!(detail(r#"{"$serde_json::private::RawValue": "[]"}"#).contains("reserved"));
+    }
+
+    #[test]
+    fn deep_json_is_refused_before_it_costs_stack() {
+        let body = format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(detail(&body).contains("at line 2 column 33"));
+        assert!(
+            parse(format!("{}1{}", "[".repeat(32), "]".repeat(32)).as_bytes(), &Limits::default()).is_ok()
+        );
+        assert!(parse(br#"{"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"{"}"#, &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn a_string_beyond_the_limit_is_refused() {
+        let limits = Limits { string_bytes: 4, ..Limits::default() };
+        assert!(parse(br#"{"a":"1234"}"#, &limits).is_ok());
+        assert!(parse(br#"{"a":["12345"]}"#, &limits).unwrap_err().detail.contains("5 bytes"));
+    }
+}

@@ -1,0 +1,220 @@
+//! Queries and their answers: RFC 7644 sections 3.4.2 and 3.4.3.
+
+use serde_json::{Value, json};
+use std::cmp::Ordering;
+
+use super::Document;
+use super::error::{ScimError, excerpt};
+use super::filter::Filter;
+use super::fold::fold_case;
+use super::path::AttrPath;
+use super::schema::{Kind, ResourceSchema, Returned, Target};
+
+/// The URN of a list of resources.
+pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// What a client asks for with the query of a GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    pub filter: Option<Filter>,
+    /// Counted from 1.
+    pub start_index: usize,
+    /// How many resources at most; never more than the page size that was passed to `parse`.
+    pub count: usize,
+    pub attributes: Vec<String>,
+    pub excluded_attributes: Vec<String>,
+    pub sort_by: Option<AttrPath>,
+    pub sort_order: SortOrder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SortOrder {
+    #[default]
+    Ascending,
+    Descending,
+}
+
+impl ListQuery {
+    /// Reads decoded query parameters. Their names are accepted in any case; unknown ones are ignored.
+    pub fn parse<'q>(
+        pairs: impl IntoIterator<Item = (&'q str, &'q str)>,
+        max_page: usize,
+    ) -> Result<Self, ScimError> {
+        let mut query = Self {
+            filter: None,
+            start_index: 1,
+            count: max_page,
+            attributes: Vec::new(),
+            excluded_attributes: Vec::new(),
+            sort_by: None,
+            sort_order: SortOrder::Ascending,
+        };
+        for (name, value) in pairs {
+            match name.to_ascii_lowercase().as_str() {
+                "filter" => query.filter = Some(Filter::parse(value)?),
+                // RFC 7644 section 3.4.2.4: "A value less than 1 SHALL be interpreted as 1."
+                "startindex" => query.start_index = whole_number("startIndex", value)?.max(1),
+                // RFC 7644 section 3.4.2.4: "A negative value SHALL be interpreted as "0"."
+                "count" => query.count = whole_number("count", value)?.min(max_page),
+                "attributes" => query.attributes = names(value),
+                "excludedattributes" => query.excluded_attributes = names(value),
+                "sortby" if !value.trim().is_empty() => query.sort_by = Some(AttrPath::parse(value.trim())?),
+                "sortorder" => query.sort_order = SortOrder::parse(value)?,
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+}
+
+impl SortOrder {
+    fn parse(text: &str) -> Result<Self, ScimError> {
+        match text.to_ascii_lowercase().as_str() {
+            "ascending" => Ok(Self::Ascending),
+            "descending" => Ok(Self::Descending),
+            _ => Err(ScimError::invalid_value(format!(
+                "sortOrder must be ascending or descending, not {}",
+                excerpt(text)
+            ))),
+        }
+    }
+}
+
+/// A number below zero is zero, and one that is too large for the machine is the largest it has.
+fn whole_number(name: &str, text: &str) -> Result<usize, ScimError> {
+    let digits = text.trim();
+    let (negative, digits) = match digits.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, digits),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ScimError::invalid_value(format!(
+            "{name} must be a whole number, not {}",
+            excerpt(text)
+        )));
+    }
+    Ok(if negative { 0 } else { digits.parse().unwrap_or(usize::MAX) })
+}
+
+/// RFC 7644 section 3.9: attributes are given as a comma-separated list.
+fn names(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The body that answers a query: one page of what matched.
+pub fn list_response(total_results: usize, start_index: usize, resources: Vec<Value>) -> Value {
+    json!({
+        "schemas": [LIST_URN],
+        "totalResults": total_results,
+        "startIndex": start_index,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
+}
+
+/// Compares documents by one attribute.
+#[derive(Debug, Clone)]
+pub struct Sorter {
+    extension: Option<String>,
+    name: String,
+    sub: Option<String>,
+    exact: bool,
+    order: SortOrder,
+}
+
+impl Sorter {
+    /// `sort_by` must name an attribute that has an order: not a complex one without a `value`.
+    pub fn new(sort_by: &AttrPath, order: SortOrder, schema: &ResourceSchema) -> Result<Self, ScimError> {
+        let refuse = |why: &str| Err(ScimError::invalid_path(format!("sortBy {sort_by}: {why}")));
+        let Some(Target::Attribute { extension, attribute, sub }) = schema.resolve(sort_by) else {
+            return refuse("there is no such attribute");
+        };
+        if attribute.returned == Returned::Never {
+            return refuse("the attribute is never returned, so nothing is sorted by it");
+        }
+        // RFC 7644 section 3.4.2.3: "if the attribute is complex, the attribute name must be a path to a
+        // sub-attribute"; a multi-valued one sorts by "the value of the primary attribute [...] if any".
+        let sub = sub.or_else(|| attribute.sub("value"));
+        let sorted = sub.unwrap_or(attribute);
+        if sorted.kind == Kind::Complex {
+            return refuse("the attribute is complex, name one of its sub-attributes");
+        }
+        Ok(Self {
+            extension: extension.map(|schema| schema.id.clone()),
+            name: attribute.name.clone(),
+            sub: sub.map(|sub| sub.name.clone()),
+            exact: sorted.case_exact,
+            order,
+        })
+    }
+
+    /// The value that a document is sorted by, in comparable form, to be computed once per document.
+    pub fn key(&self, document: &Document) -> SortKey {
+        match self.value(document) {
+            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => SortKey(None),
+            Some(Value::Bool(value)) => SortKey(Some(Scalar::Bool(*value))),
+            Some(Value::Number(value)) => SortKey(Some(Scalar::Number(value.clone()))),
+            Some(Value::String(text)) if self.exact => SortKey(Some(Scalar::Text(text.clone()))),
+            Some(Value::String(text)) => SortKey(Some(Scalar::Text(fold_case(text)))),
+        }
+    }
+
+    /// Compares two keys in the order that was asked for.
+    ///
+    /// RFC 7644 section 3.4.2.3: "if it's the ascending order, these resources [without a value] should be at the
+    /// end", and at the beginning in descending order.
+    pub fn compare(&self, left: &SortKey, right: &SortKey) -> Ordering {
+        let ascending = match (&left.0, &right.0) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (Some(left), Some(right)) => left.compare(right),
+        };
+        match self.order {
+            SortOrder::Ascending => ascending,
+            SortOrder::Descending => ascending.reverse(),
+        }
+    }
+
+    fn value<'d>(&self, document: &'d Document) -> Option<&'d Value> {
+        let container = match &self.extension {
+            Some(urn) => document.get(urn)?.as_object()?,
+            None => document,
+        };
+        let mut value = container.get(&self.name)?;
+        if let Value::Array(items) = value {
+            let primary = items.iter().find(|item| item.get("primary") == Some(&Value::Bool(true)));
+            value = primary.or_else(|| items.first())?;
+        }
+        match &self.sub {
+            Some(sub) => value.get(sub),
+            None => Some(value),
+        }
+    }
+}
+
+/// What [`Sorter::key`] made of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SortKey(Option<Scalar>);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Scalar {
+    Bool(bool),
+    Number(serde_json::Number),
+    Text(String),
+}
+
+impl Scalar {
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
+            (Self::Text(left), Self::Text(right)) => left.cmp(right),
+            (Self::Number(left), Self::Number(right)) => {
+                super::filter::compare_numbers(left, right).unwrap_or(Ordering::Equal)
+            }
+            // One attribute has one type, so these meet only where a schema changed under stored data.
+            (Self::Bool(_), _) | (Self::Number(_), Self::Text(_)) => Ordering::Less,
+            (_, Self::Bool(_)) | (Self::Text(_), Self::Number(_)) => Ordering::Greater,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Which attributes an answer holds, RFC 7644 section 3.9 and the `returned` characteristic.
+//!
+//! RFC 7643 section 7: "always" is returned whatever is asked, "never" is not, "default" is unless something
+//! else is asked for, "request" only when it is asked for by name.
+
+use super::Document;
+use super::error::ScimError;
+use super::path::AttrPath;
+use super::schema::{Attribute, ResourceSchema, Returned, Target};
+use serde_json::{Map, Value};
+
+/// The attributes that a client asked for with `attributes` and `excludedAttributes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Projection {
+    only: Option<Vec<Selected>>,
+    without: Vec<Selected>,
+}
+
+/// One name that a client gave, in canonical spelling as far as the schema knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Selected {
+    extension: Option<String>,
+    /// `None` for the whole extension.
+    name: Option<String>,
+    sub: Option<String>,
+}
+
+impl Projection {
+    /// Reads the two lists. A name that the schema does not know is kept, for attributes that are stored as
+    /// they came; a malformed one is an error.
+    pub fn parse(
+        attributes: &[String],
+        excluded_attributes: &[String],
+        schema: &ResourceSchema,
+    ) -> Result<Self, ScimError> {
+        let read = |names: &[String]| -> Result<Vec<Selected>, ScimError> {
+            names.iter().map(|name| AttrPath::parse(name).map(|path| Selected::new(&path, schema))).collect()
+        };
+        let only = if attributes.is_empty() { None } else { Some(read(attributes)?) };
+        Ok(Self { only, without: read(excluded_attributes)? })
+    }
+
+    /// Whether the answer holds this top-level attribute that is returned by default, so that what is not
+    /// asked for, such as a Group's `members`, need not be loaded.
+    pub fn includes(&self, name: &str) -> bool {
+        let wanted = self.only.as_ref().is_none_or(|only| only.iter().any(|one| one.touches(None, name)));
+        wanted && !self.without.iter().any(|one| one.is_all_of(None, name))
+    }
+
+    /// Cuts a document down to what is to be returned.
+    pub fn apply(&self, document: &Document, schema: &ResourceSchema) -> Document {
+        let mut result = Document::new();
+        for (key, value) in document {
+            match (schema.extension(key), value) {
+                (Some(extension), Value::Object(fields)) => {
+                    let find = |name: &str| extension.attribute(name);
+                    let kept = self.container(Some(&extension.id), fields, &find);
+                    if !kept.is_empty() {
+                        result.insert(key.clone(), Value::Object(kept));
+                    }
+                }
+                (Some(_) | None, _) => {
+                    if let Some(kept) = self.field(None, key, value, schema.attribute(key)) {
+                        result.insert(key.clone(), kept);
+                    }
+                }
+            }
+        }
+        result
+    }
+
+    fn container<'s>(
+        &self,
+        extension: Option<&str>,
+        fields: &Map<String, Value>,
+        find: &dyn Fn(&str) -> Option<&'s Attribute>,
+    ) -> Map<String, Value> {
+        fields
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), self.field(extension, key, value, find(key))?)))
+            .collect()
+    }
+
+    fn field(
+        &self,
+        extension: Option<&str>,
+        key: &str,
+        value: &Value,
+        attribute: Option<&Attribute>,
+    ) -> Option<Value> {
+        match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
+            Returned::Never => return None,
+            Returned::Always => return Some(value.clone()),
+            Returned::Request if self.only.is_none() => return None,
+            Returned::Request | Returned::Default => {}
+        }
+        let about = |list: &[Selected]| -> Vec<Selected> {
+            list.iter().filter(|one| one.touches(extension, key)).cloned().collect()
+        };
+        let mut kept = value.clone();
+        if let Some(only) = &self.only {
+            let only = about(only);
+            if only.is_empty() {
+                return None;
+            }
+            if !only.iter().any(|one| one.sub.is_none()) {
+                retain(&mut kept, &|sub| selects(&only, sub) || is_always(attribute, sub));
+            }
+        }
+        let without = about(&self.without);
+        if without.iter().any(|one| one.sub.is_none()) {
+            return None;
+        }
+        retain(&mut kept, &|sub| {
+            (!selects(&without, sub) || is_always(attribute, sub)) && !is_never(attribute, sub)
+        });
+        match &kept {
+            Value::Object(fields) if fields.is_empty() => None,
+            _ => Some(kept),
+        }
+    }
+}
+
+impl Selected {
+    fn new(path: &AttrPath, schema: &ResourceSchema) -> Self {
+        match schema.resolve(path) {
+            Some(Target::Extension(extension)) => {
+                Self { extension: Some(extension.id.clone()), name: None, sub: None }
+            }
+            Some(Target::Attribute { extension, attribute, sub }) => Self {
+                extension: extension.map(|schema| schema.id.clone()),
+                name: Some(attribute.name.clone()),
+                sub: sub.map(|sub| sub.name.clone()),
+            },
+            None => {
+                Self { extension: path.urn.clone(), name: Some(path.name.clone()), sub: path.sub.clone() }
+            }
+        }
+    }
+
+    /// Whether it names this attribute, or a part of it, or the extension that the attribute is in.
+    fn touches(&self, extension: Option<&str>, name: &str) -> bool {
+        match (&self.extension, &self.name) {
+            (Some(urn), Some(own)) if extension.is_none() => {
+                // An extension that the schema does not know is one attribute of the document.
+                name.eq_ignore_ascii_case(urn) || name.eq_ignore_ascii_case(&format!("{urn}:{own}"))
+            }
+            (own_extension, own_name) => {
+                own_extension.as_deref() == extension
+                    && own_name.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(name))
+            }
+        }
+    }
+
+    fn is_all_of(&self, extension: Option<&str>, name: &str) -> bool {
+        self.sub.is_none() && self.touches(extension, name)
+    }
+}
+
+fn selects(list: &[Selected], sub: &str) -> bool {
+    list.iter().any(|one| one.sub.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(sub)))
+}
+
+fn is_always(attribute: Option<&Attribute>, sub: &str) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Always)
+}
+
+fn is_never(attribute: Option<&Attribute>, sub: &str) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Never)
+}
+
+/// Keeps some sub-attributes of a complex value, or of each value of a multi-valued one.
+fn retain(value: &mut Value, keep: &dyn Fn(&str) -> bool) {
+    match value {
+        Value::Object(fields) => fields.retain(|name, _| keep(name)),
+        Value::Array(items) => {
+            for item in items {
+                if let Value::Object(fields) = item {
+                    fields.retain(|name, _| keep(name));
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,89 @@
+//! What users and teams have in common where something about them must be unique.
+
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Resource, api::ObjectMeta};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::tenant::TenantKey;
+use crate::api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names};
+
+/// An object with an attribute that is unique in its tenant.
+pub(super) trait Claimant:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// What SCIM calls the resource.
+    const SCIM_KIND: &'static str;
+    /// What SCIM calls the attribute.
+    const ATTRIBUTE: &'static str;
+
+    /// The tenant that the object belongs to.
+    fn tenant(&self) -> &str;
+
+    /// The attribute's value.
+    fn unique_value(&self) -> &str;
+
+    /// An object that only keeps `id` from being used.
+    fn placeholder(tenant: &TenantKey, id: &str) -> Self;
+}
+
+impl Claimant for User {
+    const SCIM_KIND: &'static str = "User";
+    const ATTRIBUTE: &'static str = "userName";
+
+    fn tenant(&self) -> &str {
+        &self.spec.tenant_ref.name
+    }
+
+    fn unique_value(&self) -> &str {
+        &self.spec.user_name
+    }
+
+    fn placeholder(tenant: &TenantKey, id: &str) -> Self {
+        let tenant_ref = TenantRef { name: tenant.name.to_string() };
+        let spec = UserSpec { tenant_ref, user_name: id.to_owned(), ..UserSpec::default() };
+        Self { metadata: placeholder_meta(tenant, id), spec, status: None }
+    }
+}
+
+impl Claimant for Team {
+    const SCIM_KIND: &'static str = "Group";
+    const ATTRIBUTE: &'static str = "displayName";
+
+    fn tenant(&self) -> &str {
+        &self.spec.tenant_ref.name
+    }
+
+    fn unique_value(&self) -> &str {
+        &self.spec.display_name
+    }
+
+    fn placeholder(tenant: &TenantKey, id: &str) -> Self {
+        let tenant_ref = TenantRef { name: tenant.name.to_string() };
+        let membership = Membership::default();
+        let spec = TeamSpec { tenant_ref, display_name: id.to_owned(), membership, ..TeamSpec::default() };
+        Self { metadata: placeholder_meta(tenant, id), spec, status: None }
+    }
+}
+
+fn placeholder_meta(tenant: &TenantKey, id: &str) -> ObjectMeta {
+    let labels = [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_TENANT, &tenant.name),
+        (names::LABEL_ORIGIN, names::ORIGIN_PLACEHOLDER),
+    ];
+    ObjectMeta {
+        name: Some(id.to_owned()),
+        namespace: Some(tenant.namespace.to_string()),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        ..ObjectMeta::default()
+    }
+}

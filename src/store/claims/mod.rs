@@ -1,0 +1,249 @@
+//! Unique means unique: claims on `userName` and `displayName`, enforced by the API server.
+//!
+//! A claim is a `Lease` named after a hash of tenant, attribute and folded value, so create-if-absent makes it
+//! exclusive, whatever replicas and caches do. A Lease, because it is small, built in, and has the fields that a claim
+//! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe.
+
+mod protocol;
+
+use std::{fmt::Write, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
+};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use self::protocol::{Claim, Holder, Step};
+use super::{
+    api_error::{call, is_already_exists, is_conflict, is_not_found},
+    claimant::Claimant,
+    error::StoreError,
+    tenant::TenantKey,
+};
+use crate::{api::names, scim::fold::fold_case};
+
+/// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
+/// shorter than an identity provider's patience.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often it is looked at meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The claims of one kind of object in one namespace.
+#[derive(Clone, Debug)]
+pub(super) struct Claims<K: Claimant> {
+    leases: Api<Lease>,
+    holders: Api<K>,
+}
+
+/// A claim that we hold; proof for the write that follows.
+#[derive(Debug)]
+pub(super) struct Held {
+    name: String,
+    version: Option<String>,
+    /// Whether it was ours before, so that a failure afterwards must not give it up.
+    pub(super) was_ours: bool,
+}
+
+impl<K: Claimant> Claims<K> {
+    pub(super) fn new(client: &Client, namespace: &str) -> Self {
+        Self {
+            leases: Api::namespaced(client.clone(), namespace),
+            holders: Api::namespaced(client.clone(), namespace),
+        }
+    }
+
+    /// Makes sure that nobody but the object `id` may use `value`. To be called before each attempt to write that
+    /// value to the object, after reading the object.
+    pub(super) async fn acquire(
+        &self,
+        tenant: &TenantKey,
+        value: &str,
+        id: &str,
+    ) -> Result<Held, StoreError> {
+        let folded = fold_case(value);
+        let name = claim_name::<K>(tenant, &folded);
+        let patience_ends = Instant::now() + PATIENCE;
+        let mut fenced: Option<String> = None;
+        loop {
+            let lease = call(self.leases.get_opt(&name)).await?;
+            let (claim, holder_id) = read_claim(lease.as_ref(), id);
+            let holder = match (claim, holder_id) {
+                (Claim::Others, Some(holder)) => Some(self.look_at(tenant, holder, &folded).await?),
+                (Claim::Free | Claim::Ours | Claim::Others, _) => None,
+            };
+            let version = lease.as_ref().and_then(ResourceExt::resource_version);
+            let was_fenced = fenced.is_some() && fenced == version;
+            let written = match protocol::acquire(claim, holder, Instant::now() < patience_ends, was_fenced) {
+                Step::Taken => return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE }),
+                Step::Wait => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue;
+                }
+                Step::Fence => {
+                    // The version of the claim that was read *before* the fence is the one that must be swapped.
+                    fenced = version;
+                    self.fence(tenant, holder_id.unwrap_or_default(), &folded).await?;
+                    continue;
+                }
+                Step::Create => {
+                    call(self.leases.create(&params(), &lease_of::<K>(tenant, &name, id, None))).await
+                }
+                Step::Refresh | Step::TakeOver => {
+                    let lease = lease_of::<K>(tenant, &name, id, version);
+                    return match call(self.leases.replace(&name, &params(), &lease)).await {
+                        Ok(lease) => Ok(held(name, &lease, claim == Claim::Ours)),
+                        Err(error) if is_conflict(&error) || is_not_found(&error) => continue,
+                        Err(error) => Err(error.into()),
+                    };
+                }
+            };
+            match written {
+                Ok(lease) => return Ok(held(name, &lease, false)),
+                Err(error) if is_already_exists(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Gives a claim up after the write that it was for has failed, or the value is not used any more. What can't be
+    /// deleted now is found by the sweeper, and by whoever wants the value next.
+    pub(super) async fn give_up(&self, held: Held) {
+        let Held { name, version, was_ours } = held;
+        if !was_ours {
+            self.delete(&name, version).await;
+        }
+    }
+
+    /// Deletes the claim of `value`, if `id` holds it.
+    pub(super) async fn release(&self, tenant: &TenantKey, value: &str, id: &str) {
+        let name = claim_name::<K>(tenant, &fold_case(value));
+        match call(self.leases.get_opt(&name)).await {
+            Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
+                self.delete(&name, lease.resource_version()).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+            }
+        }
+    }
+
+    async fn delete(&self, name: &str, resource_version: Option<String>) {
+        let preconditions = Some(Preconditions { resource_version, uid: None });
+        let params = DeleteParams { preconditions, ..DeleteParams::default() };
+        match call(self.leases.delete(name, &params)).await {
+            Ok(_) => {}
+            Err(error) if is_not_found(&error) || is_conflict(&error) => {}
+            Err(error) => {
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+            }
+        }
+    }
+
+    async fn look_at(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<Holder, StoreError> {
+        let holder = call(self.holders.get_opt(id)).await?;
+        Ok(holder.map_or(Holder::Missing, |object| {
+            if object.meta().deletion_timestamp.is_some() {
+                Holder::Deleting
+            } else if object
+                .labels()
+                .get(names::LABEL_ORIGIN)
+                .is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
+            {
+                Holder::Placeholder
+            } else if object.tenant() == tenant.name.as_ref() && fold_case(object.unique_value()) == folded {
+                Holder::UsesIt
+            } else {
+                Holder::UsesAnother
+            }
+        }))
+    }
+
+    /// A write to the holder, after which it can't use the value by a decision that it took before.
+    async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
+        let Some(mut object) = call(self.holders.get_opt(id)).await? else {
+            let placeholder = K::placeholder(tenant, id);
+            return match call(self.holders.create(&params(), &placeholder)).await {
+                Ok(_) => Ok(()),
+                // It has come to be in the meantime: to be looked at again.
+                Err(error) if is_already_exists(&error) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
+        };
+        if object.meta().deletion_timestamp.is_some() || fold_case(object.unique_value()) == folded {
+            return Ok(());
+        }
+        object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), Timestamp::now().to_string());
+        match call(self.holders.replace(id, &params(), &object)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_conflict(&error) || is_not_found(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn held(name: String, lease: &Lease, was_ours: bool) -> Held {
+    Held { name, version: lease.resource_version(), was_ours }
+}
+
+fn params() -> PostParams {
+    PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+fn read_claim<'a>(lease: Option<&'a Lease>, id: &str) -> (Claim, Option<&'a str>) {
+    let Some(lease) = lease else { return (Claim::Free, None) };
+    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
+    (if holder == id { Claim::Ours } else { Claim::Others }, Some(holder))
+}
+
+/// The name keeps the value itself out of object names and logs; 160 bits of SHA-256 don't collide.
+fn claim_name<K: Claimant>(tenant: &TenantKey, folded: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(tenant.name.as_bytes())
+        .chain_update([0])
+        .chain_update(K::ATTRIBUTE)
+        .chain_update([0])
+        .chain_update(folded)
+        .finalize();
+    let mut name = format!("{}-", K::ATTRIBUTE.to_ascii_lowercase());
+    for byte in digest.iter().take(20) {
+        // Writing to a String does not fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+fn lease_of<K: Claimant>(
+    tenant: &TenantKey,
+    name: &str,
+    id: &str,
+    resource_version: Option<String>,
+) -> Lease {
+    let labels = [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_TENANT, &tenant.name),
+        (names::LABEL_CLAIM, K::ATTRIBUTE),
+    ];
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(tenant.namespace.to_string()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            resource_version,
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(id.to_owned()),
+            acquire_time: Some(MicroTime(Timestamp::now())),
+            ..LeaseSpec::default()
+        }),
+    }
+}

@@ -1,0 +1,72 @@
+//! Between SCIM documents and the specs of `User` and `Team`, without loss.
+//!
+//! A spec has typed fields for what RFC 7643 defines, so that `kubectl`, CEL rules and Git see them. An attribute
+//! that has no field, or whose value its field can't say exactly (an unknown sub-attribute, say), goes to
+//! `spec.attributes` as JSON text. So decoding what was encoded gives back every value.
+
+mod team;
+mod user;
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+pub(super) use team::{team_document, team_spec};
+pub(super) use user::{user_document, user_spec};
+
+/// `schemas` and attributes that the store keeps elsewhere, or that are computed for each answer.
+const NOT_STORED: [&str; 5] = ["schemas", "id", "meta", "groups", "members"];
+
+/// Splits a document's attributes into those that `T`'s fields say exactly, and the rest as JSON text.
+///
+/// `base` holds the fields without which `T` doesn't parse; `field` gives the field's name for an attribute.
+fn split<T: Serialize + DeserializeOwned>(
+    document: Map<String, Value>,
+    base: &Map<String, Value>,
+    field: impl Fn(&str) -> String,
+) -> (Map<String, Value>, BTreeMap<String, String>) {
+    let mut fields = base.clone();
+    let mut rest = BTreeMap::new();
+    for (name, value) in document {
+        if NOT_STORED.contains(&name.as_str()) {
+            continue;
+        }
+        let field = field(&name);
+        if says_exactly::<T>(base, &field, &value) {
+            fields.insert(field, value);
+        } else {
+            rest.insert(name, value.to_string());
+        }
+    }
+    (fields, rest)
+}
+
+fn says_exactly<T: Serialize + DeserializeOwned>(
+    base: &Map<String, Value>,
+    field: &str,
+    value: &Value,
+) -> bool {
+    // These are the store's own, not SCIM's, so an attribute of the same name is an unknown one.
+    if ["tenantRef", "attributes", "membership"].contains(&field) {
+        return false;
+    }
+    let mut trial = base.clone();
+    trial.insert(field.to_owned(), value.clone());
+    let parsed = serde_json::from_value::<T>(Value::Object(trial));
+    parsed.and_then(serde_json::to_value).is_ok_and(|back| back.get(field) == Some(value))
+}
+
+/// Adds what `spec.attributes` holds. Text that is no JSON (people may declare anything) is shown as a string.
+fn add_rest(document: &mut Map<String, Value>, rest: &BTreeMap<String, String>) {
+    for (name, text) in rest {
+        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+        document.insert(name.clone(), value);
+    }
+}
+
+/// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.
+fn schemas(core: &str, document: &Map<String, Value>) -> Value {
+    let extensions = document.keys().filter(|name| name.to_ascii_lowercase().starts_with("urn:"));
+    std::iter::once(core).chain(extensions.map(String::as_str)).map(Value::from).collect()
+}

@@ -1,0 +1,315 @@
+//! Every tenant's users and teams in memory: what reads are answered from.
+//!
+//! It is fed by the API server's watches and, at once, by this process's own writes. Versions only go forward: an
+//! older version of an object never replaces a newer one, whichever way it arrives.
+
+mod graves;
+mod index;
+mod teams;
+mod users;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use kube::{Resource, ResourceExt};
+use tokio::sync::broadcast;
+
+use self::{graves::Graves, teams::Teams, users::Users};
+use super::{
+    membership::{Id, Members, SliceMembers},
+    tenant::TenantKey,
+    view::{GroupView, MemberView, TeamView, UserView},
+};
+use crate::{
+    api::{Team, User, names},
+    scim::filter::{EqTerm, Literal},
+};
+
+/// How many changes a subscriber may lag behind before it must look at everything again.
+const CHANGES_KEPT: usize = 16_384;
+
+/// Every tenant's users and teams.
+#[derive(Debug)]
+pub struct Directory {
+    tenants: RwLock<HashMap<TenantKey, Tenant>>,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    users: Users,
+    teams: Teams,
+    graves: Graves,
+}
+
+/// Something that downstream apps may have to hear of.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A user appeared, changed or went.
+    User {
+        /// The tenant.
+        tenant: TenantKey,
+        /// The user's id.
+        id: Id,
+    },
+    /// A team appeared, changed or went.
+    Team {
+        /// The tenant.
+        tenant: TenantKey,
+        /// The team's id.
+        id: Id,
+        /// Members who are in it now and were not before, and the other way round.
+        moved: Arc<[Id]>,
+    },
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Users of the tenant.
+    pub users: usize,
+    /// Those of them who are active.
+    pub active_users: usize,
+    /// Teams of the tenant.
+    pub teams: usize,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { tenants: RwLock::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+    }
+}
+
+impl Directory {
+    /// Every change from now on. A subscriber that lags too far behind gets an error and must look at everything.
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// A user as of the newest version known here.
+    pub fn user(&self, tenant: &TenantKey, id: &str) -> Option<UserView> {
+        self.read().get(tenant)?.users.get(id).cloned()
+    }
+
+    /// A team as of the newest version known here.
+    pub fn team(&self, tenant: &TenantKey, id: &str) -> Option<TeamView> {
+        self.read().get(tenant)?.teams.get(id).cloned()
+    }
+
+    /// A team and its members, as of one version.
+    pub fn team_with_members(&self, tenant: &TenantKey, id: &str) -> Option<(TeamView, Arc<Members>)> {
+        let tenants = self.read();
+        let teams = &tenants.get(tenant)?.teams;
+        Some((teams.get(id)?.clone(), teams.members(id)?.clone()))
+    }
+
+    /// Those users that can match all of `terms`: narrowed by the most selective index, or all of them.
+    pub fn users(&self, tenant: &TenantKey, terms: &[EqTerm]) -> Vec<UserView> {
+        let tenants = self.read();
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Vec::new() };
+        match narrowest(terms, |attribute, value| users.candidates(attribute, value)) {
+            Some(ids) => ids.iter().filter_map(|id| users.get(id)).cloned().collect(),
+            None => users.iter().cloned().collect(),
+        }
+    }
+
+    /// Those teams that can match all of `terms`.
+    pub fn teams(&self, tenant: &TenantKey, terms: &[EqTerm]) -> Vec<TeamView> {
+        let tenants = self.read();
+        let Some(Tenant { teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        match narrowest(terms, |attribute, value| teams.candidates(attribute, value)) {
+            Some(ids) => ids.iter().filter_map(|id| teams.get(id)).cloned().collect(),
+            None => teams.iter().cloned().collect(),
+        }
+    }
+
+    /// The users on one page of all users, without visiting what comes after.
+    pub fn users_page(&self, tenant: &TenantKey, skip: usize, take: usize) -> (usize, Vec<UserView>) {
+        let tenants = self.read();
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return (0, Vec::new()) };
+        (users.iter().len(), users.iter().skip(skip).take(take).cloned().collect())
+    }
+
+    /// How many users and teams a tenant has.
+    pub fn counts(&self, tenant: &TenantKey) -> Counts {
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Counts::default() };
+        Counts { users: users.iter().len(), active_users: users.active(), teams: teams.iter().len() }
+    }
+
+    /// What SCIM shows of `members`: users and teams of this tenant that exist, in the order of their ids.
+    pub fn describe(&self, tenant: &TenantKey, members: &Members) -> Vec<MemberView> {
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let mut ids: Vec<Id> = members.iter().collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| describe(users, teams, id)).collect()
+    }
+
+    /// The first of `ids` that is neither a user nor a team of this tenant.
+    pub fn first_unknown<'a>(
+        &self,
+        tenant: &TenantKey,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        let tenants = self.read();
+        let tenant = tenants.get(tenant);
+        let mut ids = ids;
+        ids.find(|id| tenant.is_none_or(|it| it.users.get(id).is_none() && it.teams.get(id).is_none()))
+    }
+
+    /// The teams that a user or team is in: directly, and through other teams.
+    pub fn groups_of(&self, tenant: &TenantKey, member: &str) -> Vec<GroupView> {
+        let tenants = self.read();
+        let Some(Tenant { teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let mut found: Vec<GroupView> = Vec::new();
+        let mut next: Vec<(Id, bool)> = vec![(member.into(), true)];
+        while let Some((member, direct)) = next.pop() {
+            for team in teams.teams_of(&member) {
+                // A team that is found twice is not followed twice, so teams within each other come to an end.
+                if let Some(known) = found.iter_mut().find(|it| it.id.as_ref() == team.id()) {
+                    known.direct |= direct;
+                    continue;
+                }
+                let display = team.object().spec.display_name.clone();
+                found.push(GroupView { id: team.id().into(), display, direct });
+                next.push((team.id().into(), false));
+            }
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        found
+    }
+
+    pub(super) fn put_user(&self, user: Arc<User>) {
+        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
+        let id: Id = user.name_any().into();
+        let changed = self.write(&tenant, |it| match is_gone(user.as_ref()) {
+            true => it.graves.bury(&id, version(user.as_ref())) && it.users.remove(&id),
+            false => !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user),
+        });
+        if changed {
+            self.tell(Change::User { tenant, id });
+        }
+    }
+
+    /// Forgets a user whose object is gone; `version` is the one it had at the end.
+    pub(super) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
+        self.write(tenant, |it| {
+            let version = version.max(it.users.get(id).map_or(0, |user| self::version(user.object())));
+            it.graves.bury(id, version);
+            it.users.remove(id)
+        });
+        self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+    }
+
+    pub(super) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
+        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
+        let id: Id = team.name_any().into();
+        let moves = self.write(&tenant, |it| match is_gone(team.as_ref()) {
+            true if it.graves.bury(&id, version(team.as_ref())) => it.teams.remove(&id),
+            false if !it.graves.holds(&id, version(team.as_ref())) => it.teams.put(team, slices),
+            true | false => None,
+        });
+        if let Some(moves) = moves {
+            let moved = moves.joined.into_iter().chain(moves.left).collect();
+            self.tell(Change::Team { tenant, id, moved });
+        }
+    }
+
+    /// Forgets a team whose object is gone; `version` is the one it had at the end.
+    pub(super) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
+        let moves = self.write(tenant, |it| {
+            let version = version.max(it.teams.get(id).map_or(0, |team| self::version(team.object())));
+            it.graves.bury(id, version);
+            it.teams.remove(id)
+        });
+        let moved = moves.unwrap_or_default().left.into();
+        self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved });
+    }
+
+    /// The users of a namespace (all of them if it is empty) that are here but not listed.
+    pub(super) fn unlisted_users(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+    ) -> Vec<(TenantKey, Id)> {
+        self.unlisted(namespace, listed, |it| it.users.iter().map(|user| user.id().into()).collect())
+    }
+
+    /// The teams of a namespace (all of them if it is empty) that are here but not listed.
+    pub(super) fn unlisted_teams(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+    ) -> Vec<(TenantKey, Id)> {
+        self.unlisted(namespace, listed, |it| it.teams.iter().map(|team| team.id().into()).collect())
+    }
+
+    fn unlisted(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+        ids: impl Fn(&Tenant) -> Vec<Id>,
+    ) -> Vec<(TenantKey, Id)> {
+        let tenants = self.read();
+        let here =
+            tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
+        here.flat_map(|(key, tenant)| ids(tenant).into_iter().map(move |id| (key.clone(), id)))
+            .filter(|(key, id)| !listed(key, id))
+            .collect()
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody listening is fine: this replica doesn't run the controllers.
+        let _ = self.changes.send(change);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, Tenant>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write<T>(&self, tenant: &TenantKey, change: impl FnOnce(&mut Tenant) -> T) -> T {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        change(tenants.entry(tenant.clone()).or_default())
+    }
+}
+
+/// The shortest list of candidates that an index has for one of `terms`.
+fn narrowest(terms: &[EqTerm], candidates: impl Fn(&str, &str) -> Option<Vec<Id>>) -> Option<Vec<Id>> {
+    let indexed = terms.iter().filter_map(|term| match &term.value {
+        Literal::Text(value) => candidates(&term.attribute, value),
+        Literal::Null | Literal::Bool(_) | Literal::Number(_) => None,
+    });
+    indexed.min_by_key(Vec::len)
+}
+
+fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
+    if let Some(user) = users.get(&id) {
+        let spec = &user.object().spec;
+        let display = spec.display_name.clone().unwrap_or_else(|| spec.user_name.clone());
+        return Some(MemberView { id, display, is_team: false });
+    }
+    let display = teams.get(&id)?.object().spec.display_name.clone();
+    Some(MemberView { id, display, is_team: true })
+}
+
+/// Whether SCIM must not show it: it is being deleted, or only keeps an id from being used.
+fn is_gone(object: &impl ResourceExt) -> bool {
+    object.meta().deletion_timestamp.is_some()
+        || object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
+}
+
+/// Whether `new` is a later version of the same object than `old`.
+///
+/// Kubernetes promises since 1.35 (KEP-5504) that resource versions of one resource compare as numbers; every
+/// storage before it did the same.
+fn is_newer<K: Resource>(new: &K, old: &K) -> bool {
+    version(new) > version(old)
+}
+
+/// The resource version as the number that it is.
+pub(super) fn version<K: Resource>(object: &K) -> u64 {
+    object.meta().resource_version.as_deref().and_then(|it| it.parse().ok()).unwrap_or(0)
+}

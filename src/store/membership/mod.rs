@@ -1,0 +1,14 @@
+//! Who is in a team, as pure functions over a Team's [`Membership`] and its slices.
+//!
+//! Members are the members of all slices, less `removed`, plus `added`. A slice never changes; a change that grows
+//! `added` and `removed` too long is folded into new slices, and the Team then names those instead. So every change
+//! becomes visible by one compare-and-swap of one object, however many slices it concerns, and a reader who
+//! holds a Team knows exactly which slices belong to it.
+
+mod plan;
+mod shard;
+mod view;
+
+pub(super) use plan::{Plan, joining, plan};
+pub(super) use shard::shard_of;
+pub use view::{Id, Members, SliceMembers};

@@ -1,0 +1,278 @@
+//! Planning a change of members: what the Team says next, and which slices have to be written before.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::{Id, Members, shard::shards_for, shard_of};
+use crate::{
+    api::Membership,
+    scim::member::{MemberChange, MemberRef},
+};
+
+/// `added` and `removed` together may grow this long before they are folded into slices. It bounds what each write
+/// of the Team costs (40 bytes an entry).
+const MAX_TAIL: usize = 256;
+
+/// What has to be written for a change of members.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::store) struct Plan {
+    /// What the Team says of its members afterwards; the names of new slices are still empty.
+    pub membership: Membership,
+    /// New slices by shard, with their sorted members, none of them empty.
+    pub slices: BTreeMap<usize, Vec<Id>>,
+    /// Names of slices that the Team no longer names.
+    pub dropped: Vec<String>,
+}
+
+/// Plans `changes`, one after the other, on a team as it is. Changes that change nothing plan nothing.
+pub(in crate::store) fn plan(now: &Members, changes: &[MemberChange]) -> Plan {
+    let wanted = effective(now, changes);
+    if wanted.is_empty() {
+        return Plan { membership: now.membership().clone(), ..Plan::default() };
+    }
+    let mut membership = now.membership().clone();
+    let mut tail = Tail::of(&membership);
+    for (member, present) in &wanted {
+        tail.set(member, *present, now.in_slice(member));
+        membership.count += if *present { 1 } else { -1 };
+    }
+    if tail.len() <= MAX_TAIL {
+        tail.put_into(&mut membership);
+        return Plan { membership, slices: BTreeMap::new(), dropped: Vec::new() };
+    }
+    fold(now, membership, &tail)
+}
+
+/// Whom a change names as members.
+pub(in crate::store) fn joining(change: &MemberChange) -> &[MemberRef] {
+    match change {
+        MemberChange::Add(members) | MemberChange::ReplaceAll(members) => members,
+        MemberChange::Remove(_) | MemberChange::Clear => &[],
+    }
+}
+
+/// For every member whose presence really changes, whether they are in the team afterwards.
+fn effective(now: &Members, changes: &[MemberChange]) -> BTreeMap<Id, bool> {
+    let mut wanted: BTreeMap<Id, bool> = BTreeMap::new();
+    for change in changes {
+        match change {
+            MemberChange::Add(members) => {
+                wanted.extend(members.iter().map(|member| (Id::from(member.value.as_str()), true)));
+            }
+            MemberChange::Remove(members) => {
+                wanted.extend(members.iter().map(|member| (Id::from(member.as_str()), false)));
+            }
+            MemberChange::Clear => replace_all(now, &mut wanted, []),
+            MemberChange::ReplaceAll(members) => {
+                replace_all(now, &mut wanted, members.iter().map(|member| Id::from(member.value.as_str())));
+            }
+        }
+    }
+    let lookup: HashSet<Id> = if wanted.len() > MAX_TAIL { now.iter().collect() } else { HashSet::new() };
+    let is_member = |id: &Id| if lookup.is_empty() { now.contains(id) } else { lookup.contains(id) };
+    wanted.retain(|member, present| is_member(member) != *present);
+    wanted
+}
+
+fn replace_all(now: &Members, wanted: &mut BTreeMap<Id, bool>, members: impl IntoIterator<Item = Id>) {
+    // Members that an earlier change of the same request added are gone again, too.
+    wanted.values_mut().for_each(|present| *present = false);
+    wanted.extend(now.iter().map(|member| (member, false)));
+    wanted.extend(members.into_iter().map(|member| (member, true)));
+}
+
+/// `added` and `removed` while they are being changed.
+struct Tail {
+    added: BTreeSet<Id>,
+    removed: BTreeSet<Id>,
+}
+
+impl Tail {
+    fn of(membership: &Membership) -> Self {
+        let ids = |names: &[String]| names.iter().map(|name| Id::from(name.as_str())).collect();
+        Self { added: ids(&membership.added), removed: ids(&membership.removed) }
+    }
+
+    fn set(&mut self, member: &Id, present: bool, in_slice: bool) {
+        match (present, in_slice) {
+            (true, true) => self.removed.remove(member),
+            (true, false) => self.added.insert(member.clone()),
+            (false, true) => self.removed.insert(member.clone()),
+            (false, false) => self.added.remove(member),
+        };
+    }
+
+    fn len(&self) -> usize {
+        self.added.len() + self.removed.len()
+    }
+
+    fn put_into(self, membership: &mut Membership) {
+        membership.added = self.added.iter().map(ToString::to_string).collect();
+        membership.removed = self.removed.iter().map(ToString::to_string).collect();
+    }
+}
+
+/// Folds the tail into new slices: only the shards that it touches, or all of them when their number changes.
+fn fold(now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
+    let old_shards = membership.slices.len();
+    let shards = shards_for(usize::try_from(membership.count).unwrap_or(0), old_shards);
+    let mut slices: BTreeMap<usize, BTreeSet<Id>> = BTreeMap::new();
+    if shards == old_shards {
+        for shard in tail.added.iter().chain(&tail.removed).map(|member| shard_of(member, shards)) {
+            slices.entry(shard).or_insert_with(|| now.slice(shard).iter().cloned().collect());
+        }
+    } else {
+        for member in (0..old_shards).flat_map(|shard| now.slice(shard)) {
+            slices.entry(shard_of(member, shards)).or_default().insert(member.clone());
+        }
+    }
+    for member in &tail.removed {
+        slices.entry(shard_of(member, shards)).or_default().remove(member);
+    }
+    for member in &tail.added {
+        slices.entry(shard_of(member, shards)).or_default().insert(member.clone());
+    }
+    let dropped = if shards == old_shards {
+        slices.keys().filter_map(|shard| membership.slices.get(*shard).cloned()).collect()
+    } else {
+        std::mem::replace(&mut membership.slices, vec![String::new(); shards])
+    };
+    for shard in slices.keys() {
+        membership.slices[*shard] = String::new();
+    }
+    membership.added.clear();
+    membership.removed.clear();
+    Plan {
+        membership,
+        slices: slices
+            .into_iter()
+            .filter(|(_, members)| !members.is_empty())
+            .map(|(shard, members)| (shard, members.into_iter().collect()))
+            .collect(),
+        dropped: dropped.into_iter().filter(|name| !name.is_empty()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::store::membership::SliceMembers;
+
+    /// A team and its stored slices, as the API server would have them.
+    #[derive(Default)]
+    struct Stored {
+        membership: Membership,
+        slices: HashMap<String, Vec<Id>>,
+        written: usize,
+    }
+
+    impl Stored {
+        fn members(&self) -> Members {
+            let slices = self.membership.slices.iter().map(|name| -> SliceMembers {
+                if name.is_empty() { SliceMembers::default() } else { self.slices[name].clone().into() }
+            });
+            Members::new(self.membership.clone(), slices.collect())
+        }
+
+        /// What the store does with a plan; gives back how many slices it wrote.
+        fn change(&mut self, change: &MemberChange) -> usize {
+            let before = self.members();
+            let Plan { mut membership, slices, dropped } = plan(&before, std::slice::from_ref(change));
+            let writes = slices.len();
+            for (shard, members) in slices {
+                self.written += 1;
+                membership.slices[shard] = format!("slice-{}", self.written);
+                self.slices.insert(membership.slices[shard].clone(), members);
+            }
+            for name in dropped {
+                assert!(self.slices.remove(&name).is_some(), "{name} was not there to be dropped");
+            }
+            self.membership = membership;
+            let named = self.membership.slices.iter().filter(|name| !name.is_empty()).count();
+            assert_eq!(named, self.slices.len(), "every stored slice is named, and the other way round");
+            let (joined, left) = before.difference(&self.members());
+            let (old, new): (BTreeSet<Id>, BTreeSet<Id>) =
+                (before.iter().collect(), self.members().iter().collect());
+            assert_eq!(joined.into_iter().collect::<BTreeSet<_>>(), new.difference(&old).cloned().collect());
+            assert_eq!(left.into_iter().collect::<BTreeSet<_>>(), old.difference(&new).cloned().collect());
+            writes
+        }
+    }
+
+    fn refs(numbers: impl IntoIterator<Item = u16>) -> Vec<MemberRef> {
+        numbers.into_iter().map(|number| MemberRef { value: format!("m{number:05}"), kind: None }).collect()
+    }
+
+    fn any_change() -> impl Strategy<Value = MemberChange> {
+        let some = || vec(0..3000_u16, 0..900);
+        prop_oneof![
+            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Add(refs(it))),
+            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
+            2 => some().prop_map(|it| MemberChange::Add(refs(it))),
+            2 => some().prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
+            1 => some().prop_map(|it| MemberChange::ReplaceAll(refs(it))),
+            1 => Just(MemberChange::Clear),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_team_has_exactly_the_members_that_its_changes_say(changes in vec(any_change(), 1..20)) {
+            let mut stored = Stored::default();
+            let mut model: BTreeSet<String> = BTreeSet::new();
+            for change in changes {
+                match &change {
+                    MemberChange::Add(members) => model.extend(members.iter().map(|it| it.value.clone())),
+                    MemberChange::Remove(members) => members.iter().for_each(|it| { model.remove(it); }),
+                    MemberChange::ReplaceAll(members) => model = members.iter().map(|it| it.value.clone()).collect(),
+                    MemberChange::Clear => model.clear(),
+                }
+                stored.change(&change);
+                let members: Vec<String> = stored.members().iter().map(|it| it.to_string()).collect();
+                prop_assert_eq!(members.len(), model.len(), "nobody twice");
+                prop_assert_eq!(members.into_iter().collect::<BTreeSet<_>>(), model.clone());
+                prop_assert_eq!(stored.membership.count, i64::try_from(model.len()).unwrap());
+                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= MAX_TAIL);
+            }
+        }
+    }
+
+    #[test]
+    fn one_more_member_of_a_large_team_writes_no_slice() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
+        assert_eq!(stored.membership.slices.len(), 128);
+        assert_eq!(stored.change(&MemberChange::Add(refs([50_001]))), 0);
+        assert_eq!(stored.membership.added, ["m50001"]);
+    }
+
+    #[test]
+    fn a_change_of_many_members_writes_no_more_slices_than_there_are() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
+        assert!(stored.change(&MemberChange::Add(refs(50_000..51_000))) <= 128);
+    }
+
+    #[test]
+    fn replacing_all_members_by_nearly_the_same_writes_only_the_difference() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::ReplaceAll(refs(0..2_000)));
+        assert_eq!(stored.change(&MemberChange::ReplaceAll(refs(1..2_001))), 0);
+        assert_eq!((stored.membership.added.len(), stored.membership.removed.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_plans_nothing() {
+        let mut stored = Stored::default();
+        stored.change(&MemberChange::Add(refs([1, 2])));
+        let before = stored.membership.clone();
+        stored.change(&MemberChange::Add(refs([2, 1])));
+        stored.change(&MemberChange::Remove(vec!["m00009".to_owned()]));
+        assert_eq!(stored.membership, before);
+    }
+}

@@ -1,0 +1,46 @@
+//! The metadata of objects that the receiver writes.
+
+use jiff::Timestamp;
+use kube::api::{ObjectMeta, PostParams};
+use uuid::Uuid;
+
+use super::{membership::Id, tenant::TenantKey};
+use crate::api::names;
+
+/// A new SCIM id: opaque, ordered by time, never reused.
+pub(super) fn new_id() -> Id {
+    Uuid::now_v7().to_string().into()
+}
+
+/// Metadata of a new user or team of the receiver's. The finalizer keeps the object until access is revoked.
+pub(super) fn new_meta(tenant: &TenantKey, id: &str) -> ObjectMeta {
+    let labels = [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_TENANT, &tenant.name),
+        (names::LABEL_ORIGIN, names::ORIGIN_RECEIVER),
+    ];
+    ObjectMeta {
+        name: Some(id.to_owned()),
+        namespace: Some(tenant.namespace.to_string()),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        annotations: Some([(names::ANNOTATION_MODIFIED_AT.to_owned(), now())].into()),
+        finalizers: Some(vec![names::FINALIZER_REVOKE.to_owned()]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Marks an object as changed now, for SCIM's `meta.lastModified`.
+pub(super) fn touch(metadata: &mut ObjectMeta) {
+    metadata.annotations.get_or_insert_default().insert(names::ANNOTATION_MODIFIED_AT.to_owned(), now());
+    // Sent back unchanged it would only make the request larger.
+    metadata.managed_fields = None;
+}
+
+/// Every write says that it was ours.
+pub(super) fn post_params() -> PostParams {
+    PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+fn now() -> String {
+    format!("{:.3}", Timestamp::now())
+}

@@ -1,0 +1,96 @@
+//! Lists of users and teams: filtered, sorted, one page at a time.
+
+use serde_json::{Value, json};
+
+use super::{
+    Store,
+    error::StoreError,
+    tenant::TenantKey,
+    view::{Page, TeamView, UserView},
+};
+use crate::scim::{
+    Document, ScimError,
+    filter::EqTerm,
+    list::{ListQuery, SortKey, Sorter},
+    schema::ResourceSchema,
+};
+
+/// Which resources a list is about, and which page of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// What the attributes of the filter mean.
+    pub schema: &'a ResourceSchema,
+    /// Filter, order and page. Without an order, it is the order of creation.
+    pub query: &'a ListQuery,
+}
+
+impl Store {
+    /// One page of users.
+    pub async fn users(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<UserView>, StoreError> {
+        let ListQuery { filter, sort_by, start_index, count, .. } = selection.query;
+        if filter.is_none() && sort_by.is_none() {
+            let (total, items) = self.directory().users_page(tenant, start_index.saturating_sub(1), *count);
+            return Ok(Page { total, items });
+        }
+        let users = self.directory().users(tenant, &selection.terms());
+        Ok(selection.page(users, |user| searchable(user.document(), user.id(), None))?)
+    }
+
+    /// One page of teams.
+    pub async fn teams(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<TeamView>, StoreError> {
+        let teams = self.directory().teams(tenant, &selection.terms());
+        // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
+        let by_member =
+            selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
+        Ok(selection.page(teams, |team| {
+            let members = by_member.then(|| self.member_values(tenant, team.id()));
+            searchable(team.document(), team.id(), members)
+        })?)
+    }
+
+    fn member_values(&self, tenant: &TenantKey, team: &str) -> Value {
+        let members = self.directory().team_with_members(tenant, team).map(|(_, members)| members);
+        members.iter().flat_map(|members| members.iter()).map(|id| json!({"value": id.as_ref()})).collect()
+    }
+}
+
+impl Selection<'_> {
+    /// The equalities that must hold, from which an index may know the few that can match.
+    fn terms(&self) -> Vec<EqTerm> {
+        let parts = self.query.filter.iter().flat_map(|filter| filter.conjuncts());
+        parts.filter_map(|part| part.equality(self.schema)).collect()
+    }
+
+    fn page<T>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Result<Page<T>, ScimError> {
+        let matcher = self.query.filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
+        let matches = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
+        let mut items: Vec<T> = all.into_iter().filter(matches).collect();
+        if let Some(sort_by) = &self.query.sort_by {
+            let sorter = Sorter::new(sort_by, self.query.sort_order, self.schema)?;
+            let keyed = items.into_iter().map(|item| (sorter.key(&document(&item)), item));
+            let mut keyed: Vec<(SortKey, T)> = keyed.collect();
+            keyed.sort_by(|(a, _), (b, _)| sorter.compare(a, b));
+            items = keyed.into_iter().map(|(_, item)| item).collect();
+        }
+        let total = items.len();
+        let skip = self.query.start_index.saturating_sub(1);
+        Ok(Page { total, items: items.into_iter().skip(skip).take(self.query.count).collect() })
+    }
+}
+
+/// The document that a filter is about: with `id`, and with `members` where the filter asks for them.
+fn searchable(mut document: Document, id: &str, members: Option<Value>) -> Document {
+    document.insert("id".to_owned(), json!(id));
+    if let Some(members) = members {
+        document.insert("members".to_owned(), members);
+    }
+    document
+}

@@ -1,0 +1,176 @@
+//! MembershipSlices: writing new ones, finding those that a team names, deleting those that nobody names.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ObjectMeta},
+};
+use uuid::Uuid;
+
+use super::{
+    Store,
+    api_error::{call, is_already_exists, is_ambiguous, is_not_found},
+    error::StoreError,
+    membership::{Id, Plan, SliceMembers},
+    meta::post_params,
+    tenant::TenantKey,
+};
+use crate::api::{Membership, MembershipSlice, MembershipSliceSpec, Team, names, slice::TeamRef};
+
+/// How many slices of one team are written at once.
+const AT_ONCE: usize = 16;
+
+/// Every slice known here, by namespace and name. Slices never change, so whatever is here is true.
+#[derive(Debug, Default)]
+pub(super) struct SliceCache(RwLock<HashMap<(Id, Id), SliceMembers>>);
+
+impl SliceCache {
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<SliceMembers> {
+        let slices = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        slices.get(&(namespace.into(), name.into())).cloned()
+    }
+
+    pub(super) fn put(&self, slice: &MembershipSlice) -> SliceMembers {
+        let members: SliceMembers = slice.spec.members.iter().map(|it| Id::from(it.as_str())).collect();
+        let key = (slice.namespace().unwrap_or_default().into(), slice.name_any().into());
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, members.clone());
+        members
+    }
+
+    pub(super) fn remove(&self, namespace: &str, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.into(), name.into()));
+    }
+
+    /// Keeps only the slices of a namespace that exist.
+    pub(super) fn retain(&self, namespace: &str, listed: impl Fn(&str, &str) -> bool) {
+        let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        slices
+            .retain(|(it, name), _| (!namespace.is_empty() && it.as_ref() != namespace) || listed(it, name));
+    }
+}
+
+impl Store {
+    /// Takes a version of a team into the directory, with its slices. False if a slice is gone, because somebody has
+    /// changed the team since.
+    pub(super) async fn take_in_team(&self, team: Team) -> Result<bool, StoreError> {
+        let namespace = team.namespace().unwrap_or_default();
+        let names = &team.spec.membership.slices;
+        let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
+            .map(|name| self.slice(&namespace, name))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await;
+        let Some(slices) = slices?.into_iter().collect() else { return Ok(false) };
+        self.directory().put_team(Arc::new(team), slices);
+        Ok(true)
+    }
+
+    async fn slice(&self, namespace: &str, name: &str) -> Result<Option<SliceMembers>, StoreError> {
+        if name.is_empty() {
+            return Ok(Some(SliceMembers::default()));
+        }
+        if let Some(members) = self.slice_cache().get(namespace, name) {
+            return Ok(Some(members));
+        }
+        let slice = call(self.slices_api(namespace).get_opt(name)).await?;
+        Ok(slice.map(|slice| self.slice_cache().put(&slice)))
+    }
+
+    /// Writes a plan's new slices. Gives back the membership that names them, and their names. If one can't be
+    /// written, none stays.
+    pub(super) async fn stage(
+        &self,
+        tenant: &TenantKey,
+        team: &str,
+        plan: Plan,
+    ) -> Result<(Membership, Vec<String>), StoreError> {
+        let Plan { mut membership, slices, dropped: _ } = plan;
+        let mut staged = Vec::with_capacity(slices.len());
+        let mut objects = Vec::with_capacity(slices.len());
+        for (shard, members) in slices {
+            let slice = new_slice(tenant, team, shard, &members);
+            membership.slices[shard] = slice.name_any();
+            staged.push(slice.name_any());
+            objects.push(slice);
+        }
+        let written = stream::iter(objects).map(|slice| self.post_slice(slice)).buffer_unordered(AT_ONCE);
+        if let Err(error) = written.try_collect::<Vec<()>>().await {
+            self.drop_slices(tenant, staged);
+            return Err(error);
+        }
+        Ok((membership, staged))
+    }
+
+    async fn post_slice(&self, slice: MembershipSlice) -> Result<(), StoreError> {
+        let api = self.slices_api(&slice.namespace().unwrap_or_default());
+        match call(api.create(&post_params(), &slice)).await {
+            Ok(_) => {}
+            // The name is random, so it is ours; its answer was lost.
+            Err(error) if is_already_exists(&error) => {}
+            Err(error) if is_ambiguous(&error) => {
+                if call(api.get_opt(&slice.name_any())).await?.is_none() {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.slice_cache().put(&slice);
+        Ok(())
+    }
+
+    /// Deletes slices that no team names any more, in the background. What stays behind is swept later.
+    pub(super) fn drop_slices(&self, tenant: &TenantKey, names: Vec<String>) {
+        let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let (store, namespace) = (self.clone(), tenant.namespace.clone());
+        self.background().spawn(async move {
+            let api = store.slices_api(&namespace);
+            stream::iter(names)
+                .for_each_concurrent(AT_ONCE, |name| {
+                    let api = &api;
+                    async move {
+                        match call(api.delete(&name, &DeleteParams::default())).await {
+                            Ok(_) => {}
+                            Err(error) if is_not_found(&error) => {}
+                            Err(error) => tracing::warn!(slice = name, %error, "could not delete an old slice; it will be swept later"),
+                        }
+                    }
+                })
+                .await;
+        });
+    }
+
+    pub(super) fn slices_api(&self, namespace: &str) -> Api<MembershipSlice> {
+        Api::namespaced(self.client().clone(), namespace)
+    }
+}
+
+fn new_slice(tenant: &TenantKey, team: &str, shard: usize, members: &[Id]) -> MembershipSlice {
+    // UUIDv7's last characters are random: two attempts never write the same slice.
+    let random = Uuid::now_v7().simple().to_string();
+    let labels = [
+        (names::LABEL_MANAGED_BY, names::MANAGER),
+        (names::LABEL_TENANT, &tenant.name),
+        (names::LABEL_TEAM, team),
+    ];
+    MembershipSlice {
+        metadata: ObjectMeta {
+            name: Some(format!("{team}-{shard:x}-{}", &random[20..])),
+            namespace: Some(tenant.namespace.to_string()),
+            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            ..ObjectMeta::default()
+        },
+        spec: MembershipSliceSpec {
+            team_ref: TeamRef { name: team.to_owned() },
+            shard: i32::try_from(shard).unwrap_or(i32::MAX),
+            members: members.iter().map(ToString::to_string).collect(),
+        },
+    }
+}

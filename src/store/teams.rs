@@ -1,0 +1,278 @@
+//! Writing teams: create, change, delete, each all or nothing, members included.
+//!
+//! New slices are written first; they mean nothing until the Team names them, which one compare-and-swap does.
+
+use std::sync::Arc;
+
+use kube::{Api, ResourceExt};
+
+use super::{
+    Store,
+    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
+    claims::{Claims, Held},
+    codec,
+    error::StoreError,
+    membership::{Members, Plan, joining, plan},
+    meta::{new_id, new_meta, post_params, touch},
+    retry::Attempts,
+    tenant::TenantKey,
+    users::{check_version, exactly},
+    view::{TeamView, is_receivers},
+};
+use crate::{
+    api::{Membership, Team, TeamSpec},
+    scim::{
+        Document, ScimError,
+        fold::fold_case,
+        member::{MemberChange, MemberRef},
+    },
+};
+
+const KIND: &str = "Group";
+
+impl Store {
+    /// Stores a new team and gives it an id.
+    pub async fn create_team(
+        &self,
+        tenant: &TenantKey,
+        document: Document,
+        members: Vec<MemberRef>,
+    ) -> Result<TeamView, StoreError> {
+        let changes = [MemberChange::Add(members)];
+        self.check_members(tenant, None, &changes).await?;
+        let api = self.teams_api(tenant);
+        let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
+        let mut attempts = Attempts::default();
+        let planned = spec(tenant, document, Membership::default())?;
+        loop {
+            let id = new_id();
+            let held = claims.acquire(tenant, &planned.display_name, &id).await?;
+            let (membership, _) = match self.stage(tenant, &id, plan(&Members::default(), &changes)).await {
+                Ok(staged) => staged,
+                Err(error) => {
+                    claims.give_up(held).await;
+                    return Err(error);
+                }
+            };
+            let spec = TeamSpec { membership, ..planned.clone() };
+            let team = Team { metadata: new_meta(tenant, &id), spec, status: None };
+            match self.post_team(&api, &team, &id).await {
+                Ok(team) => return self.written_team(tenant, team).await,
+                Err(error) => {
+                    if is_ambiguous(&error) {
+                        return Err(error.into());
+                    }
+                    self.drop_slices(tenant, team.spec.membership.slices);
+                    // A placeholder stands there: our claim was taken over, because we were too slow.
+                    if is_already_exists(&error) {
+                        attempts.next(&error).await?;
+                    } else {
+                        claims.give_up(held).await;
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Changes a team and its members by `change`, which may be called again on a fresher document. A change that
+    /// changes nothing writes nothing.
+    pub async fn change_team(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+        change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
+    ) -> Result<TeamView, StoreError> {
+        let _turn = self.locks().lock(id).await;
+        let mut attempts = Attempts::default();
+        let (mut current, mut members) = self.team_with_members(tenant, id).await?;
+        loop {
+            check_version(expected, current.version())?;
+            let (document, changes) = change(current.document())?;
+            self.check_members(tenant, Some(id), &changes).await?;
+            let plan = plan(&members, &changes);
+            let wanted = spec(tenant, document, plan.membership.clone())?;
+            if wanted == current.0.spec {
+                return Ok(current);
+            }
+            if !is_receivers(current.object()) {
+                return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
+            }
+            match self.swap_team(tenant, &current.0, wanted, plan).await? {
+                Some(team) => return self.written_team(tenant, team).await,
+                None => {
+                    attempts.next_conflict().await?;
+                    (current, members) = self.fresh_team(tenant, id).await?;
+                }
+            }
+        }
+    }
+
+    /// Deletes a team. Downstream apps revoke what they granted before the object goes.
+    pub async fn delete_team(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let _turn = self.locks().lock(id).await;
+        let api = self.teams_api(tenant);
+        let mut attempts = Attempts::default();
+        let mut current = self.team(tenant, id).await?;
+        loop {
+            check_version(expected, current.version())?;
+            if !is_receivers(current.object()) {
+                return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
+            }
+            match call(api.delete(id, &exactly(&current.0.metadata))).await {
+                Ok(deleted) => {
+                    let name = &current.0.spec.display_name;
+                    Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
+                    match deleted.left() {
+                        Some(team) => {
+                            self.written_team(tenant, team).await?;
+                        }
+                        None => self.directory().remove_team(tenant, id, 0),
+                    }
+                    return Ok(());
+                }
+                Err(error) if is_not_found(&error) => {
+                    return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
+                }
+                Err(error) if is_conflict(&error) => {
+                    attempts.next_conflict().await?;
+                    (current, _) = self.fresh_team(tenant, id).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// One compare-and-swap, after the new slices are there; `None` if the object has changed since.
+    async fn swap_team(
+        &self,
+        tenant: &TenantKey,
+        current: &Team,
+        wanted: TeamSpec,
+        plan: Plan,
+    ) -> Result<Option<Team>, StoreError> {
+        let id = current.name_any();
+        let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
+        let renamed = fold_case(&wanted.display_name) != fold_case(&current.spec.display_name);
+        let held: Option<Held> = match renamed {
+            true => Some(claims.acquire(tenant, &wanted.display_name, &id).await?),
+            false => None,
+        };
+        let dropped = plan.dropped.clone();
+        let (membership, staged) = match self.stage(tenant, &id, plan).await {
+            Ok(staged) => staged,
+            Err(error) => {
+                if let Some(held) = held {
+                    claims.give_up(held).await;
+                }
+                return Err(error);
+            }
+        };
+        let spec = TeamSpec { membership, ..wanted };
+        let mut team = Team { metadata: current.metadata.clone(), spec, status: current.status.clone() };
+        touch(&mut team.metadata);
+        match call(self.teams_api(tenant).replace(&id, &post_params(), &team)).await {
+            Ok(stored) => {
+                self.drop_slices(tenant, dropped);
+                if renamed {
+                    claims.release(tenant, &current.spec.display_name, &id).await;
+                }
+                Ok(Some(stored))
+            }
+            Err(error) => {
+                if !is_ambiguous(&error) {
+                    self.drop_slices(tenant, staged);
+                    if let Some(held) = held {
+                        claims.give_up(held).await;
+                    }
+                }
+                if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
+            }
+        }
+    }
+
+    /// A team as the API server has it now, with its members.
+    pub(super) async fn fresh_team(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+    ) -> Result<(TeamView, Arc<Members>), StoreError> {
+        let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
+        let mut attempts = Attempts::default();
+        loop {
+            let team = call(self.teams_api(tenant).get_opt(id)).await?;
+            let team = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref());
+            let team = team.ok_or_else(not_found)?;
+            if self.take_in_team(team).await? {
+                return self.directory().team_with_members(tenant, id).ok_or_else(not_found);
+            }
+            attempts.next_conflict().await?;
+        }
+    }
+
+    async fn post_team(&self, api: &Api<Team>, team: &Team, id: &str) -> Result<Team, CallError> {
+        match call(api.create(&post_params(), team)).await {
+            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
+                match call(api.get_opt(id)).await {
+                    Ok(Some(stored)) if stored.spec == team.spec => Ok(stored),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// Members must exist in this tenant, and a team can't be in itself.
+    async fn check_members(
+        &self,
+        tenant: &TenantKey,
+        team: Option<&str>,
+        changes: &[MemberChange],
+    ) -> Result<(), StoreError> {
+        let named = || changes.iter().flat_map(joining).map(|member| member.value.as_str());
+        if team.is_some_and(|team| named().any(|member| member == team)) {
+            return Err(ScimError::invalid_value("members: a group can't be a member of itself").into());
+        }
+        let mut skip = std::collections::HashSet::new();
+        while let Some(unknown) =
+            self.directory().first_unknown(tenant, named().filter(|id| !skip.contains(id)))
+        {
+            // It may have been created on another replica a moment ago.
+            if self.fresh_user(tenant, unknown).await.is_err()
+                && self.fresh_team(tenant, unknown).await.is_err()
+            {
+                let shown: String = unknown.chars().take(64).collect();
+                let detail = format!("members: there is no user or group with id \"{shown}\" in this tenant");
+                return Err(ScimError::invalid_value(detail).into());
+            }
+            skip.insert(unknown);
+        }
+        Ok(())
+    }
+
+    async fn written_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
+        let id = team.name_any();
+        self.peers().written(&team).await?;
+        let view = TeamView(Arc::new(team.clone()));
+        if !self.take_in_team(team).await? {
+            // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.
+            self.fresh_team(tenant, &id).await?;
+        }
+        Ok(view)
+    }
+
+    pub(super) fn teams_api(&self, tenant: &TenantKey) -> Api<Team> {
+        Api::namespaced(self.client().clone(), &tenant.namespace)
+    }
+}
+
+fn spec(tenant: &TenantKey, document: Document, membership: Membership) -> Result<TeamSpec, StoreError> {
+    codec::team_spec(&tenant.name, document, membership)
+        .map_err(|error| StoreError::Rejected(error.to_string()))
+}

@@ -1,0 +1,212 @@
+//! Writing users: create, change, delete, each all or nothing.
+
+use std::sync::Arc;
+
+use kube::{Api, api::DeleteParams, api::Preconditions};
+
+use super::{
+    Store,
+    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
+    claims::{Claims, Held},
+    codec,
+    error::StoreError,
+    meta::{new_id, new_meta, post_params, touch},
+    retry::Attempts,
+    tenant::TenantKey,
+    view::{UserView, is_receivers},
+};
+use crate::{
+    api::{User, UserSpec},
+    scim::{Document, ScimError, fold::fold_case},
+};
+
+const KIND: &str = "User";
+
+impl Store {
+    /// Stores a new user and gives it an id.
+    pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+        let spec = spec(tenant, document)?;
+        let api = self.users_api(tenant);
+        let claims = Claims::<User>::new(self.client(), &tenant.namespace);
+        let mut attempts = Attempts::default();
+        loop {
+            let id = new_id();
+            let held = claims.acquire(tenant, &spec.user_name, &id).await?;
+            let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
+            match self.post_user(&api, &user, &id).await {
+                Ok(user) => return self.written_user(user).await,
+                // A placeholder stands there: our claim was taken over, because we were too slow.
+                Err(error) if is_already_exists(&error) => attempts.next(&error).await?,
+                Err(error) => {
+                    // What may have been stored keeps its claim, so that the name stays unique.
+                    if !is_ambiguous(&error) {
+                        claims.give_up(held).await;
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Changes a user by `change`, which may be called again on a fresher document. A change that changes nothing
+    /// writes nothing.
+    pub async fn change_user(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+        change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
+    ) -> Result<UserView, StoreError> {
+        let _turn = self.locks().lock(id).await;
+        let mut attempts = Attempts::default();
+        let mut current = self.user(tenant, id).await?;
+        loop {
+            check_version(expected, current.version())?;
+            let wanted = spec(tenant, change(current.document())?)?;
+            if wanted == current.0.spec {
+                return Ok(current);
+            }
+            if !is_receivers(current.object()) {
+                return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
+            }
+            match self.swap_user(tenant, &current.0, wanted).await? {
+                Some(user) => return self.written_user(user).await,
+                None => {
+                    attempts.next_conflict().await?;
+                    current = self.fresh_user(tenant, id).await?;
+                }
+            }
+        }
+    }
+
+    /// Deletes a user. Downstream apps revoke what they granted before the object goes.
+    pub async fn delete_user(
+        &self,
+        tenant: &TenantKey,
+        id: &str,
+        expected: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let _turn = self.locks().lock(id).await;
+        let api = self.users_api(tenant);
+        let mut attempts = Attempts::default();
+        let mut current = self.user(tenant, id).await?;
+        loop {
+            check_version(expected, current.version())?;
+            if !is_receivers(current.object()) {
+                return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
+            }
+            // Only the version that was looked at is deleted: a rename under way would leave its claim behind.
+            match call(api.delete(id, &exactly(&current.0.metadata))).await {
+                Ok(deleted) => {
+                    let user_name = &current.0.spec.user_name;
+                    Claims::<User>::new(self.client(), &tenant.namespace)
+                        .release(tenant, user_name, id)
+                        .await;
+                    match deleted.left() {
+                        Some(user) => {
+                            self.written_user(user).await?;
+                        }
+                        None => self.directory().remove_user(tenant, id, 0),
+                    }
+                    return Ok(());
+                }
+                Err(error) if is_not_found(&error) => {
+                    return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
+                }
+                Err(error) if is_conflict(&error) => {
+                    attempts.next_conflict().await?;
+                    current = self.fresh_user(tenant, id).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A user as the API server has them now.
+    pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
+        let user = call(self.users_api(tenant).get_opt(id)).await?;
+        if let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) {
+            self.directory().put_user(Arc::new(user));
+        }
+        self.directory()
+            .user(tenant, id)
+            .ok_or_else(|| StoreError::NotFound { kind: KIND, id: id.to_owned() })
+    }
+
+    /// Creates the object. If we can't know whether it was stored, looks for it.
+    async fn post_user(&self, api: &Api<User>, user: &User, id: &str) -> Result<User, CallError> {
+        match call(api.create(&post_params(), user)).await {
+            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
+                match call(api.get_opt(id)).await {
+                    Ok(Some(stored)) if stored.spec == user.spec => Ok(stored),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// One compare-and-swap; `None` if the object has changed since.
+    async fn swap_user(
+        &self,
+        tenant: &TenantKey,
+        current: &User,
+        wanted: UserSpec,
+    ) -> Result<Option<User>, StoreError> {
+        let id = current.metadata.name.as_deref().unwrap_or_default();
+        let claims = Claims::<User>::new(self.client(), &tenant.namespace);
+        let renamed = fold_case(&wanted.user_name) != fold_case(&current.spec.user_name);
+        let held: Option<Held> = match renamed {
+            true => Some(claims.acquire(tenant, &wanted.user_name, id).await?),
+            false => None,
+        };
+        let mut user =
+            User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
+        touch(&mut user.metadata);
+        match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
+            Ok(stored) => {
+                if renamed {
+                    claims.release(tenant, &current.spec.user_name, id).await;
+                }
+                Ok(Some(stored))
+            }
+            Err(error) => {
+                if let Some(held) = held.filter(|_| !is_ambiguous(&error)) {
+                    claims.give_up(held).await;
+                }
+                if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
+            }
+        }
+    }
+
+    async fn written_user(&self, user: User) -> Result<UserView, StoreError> {
+        let user = Arc::new(user);
+        self.directory().put_user(user.clone());
+        self.peers().written(user.as_ref()).await?;
+        Ok(UserView(user))
+    }
+
+    fn users_api(&self, tenant: &TenantKey) -> Api<User> {
+        Api::namespaced(self.client().clone(), &tenant.namespace)
+    }
+}
+
+fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> {
+    codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
+}
+
+pub(super) fn check_version(expected: Option<&str>, current: &str) -> Result<(), StoreError> {
+    match expected {
+        Some(expected) if expected != current => {
+            Err(StoreError::VersionMismatch { current: current.to_owned() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Delete exactly this version of this object.
+pub(super) fn exactly(metadata: &kube::api::ObjectMeta) -> DeleteParams {
+    let preconditions =
+        Preconditions { resource_version: metadata.resource_version.clone(), uid: metadata.uid.clone() };
+    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
+}
