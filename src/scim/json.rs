@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn an_error_names_line_and_column() {
-        assert!(detail("{\n  \"a\": tru\n}").contains("line 2 column"));
+        assert!(detail("{\n  \"a\": x\n}").contains("line 2 column"));
         assert!(detail("{\"a\": 1, \"\\u0061\": 2}").contains("\"a\" is given twice"));
         assert!(detail("{} x").contains("trailing characters"));
         assert!(detail("").contains("EOF"));

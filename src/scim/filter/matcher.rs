@@ -1,7 +1,6 @@
 //! A filter made ready to test many documents: names resolved, operands converted, no allocation per test.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use serde_json::{Map, Number, Value};
 use std::cmp::Ordering;
 
@@ -10,6 +9,7 @@ use super::{Filter, Literal, Node, Op, Term, Test};
 use crate::scim::Document;
 use crate::scim::error::ScimError;
 use crate::scim::fold::fold_case;
+use crate::scim::instant;
 use crate::scim::path::AttrPath;
 use crate::scim::schema::{Attribute, Kind, ResourceSchema, Returned, Target};
 
@@ -249,8 +249,8 @@ fn answer(test: &Test, attribute: &Attribute, path: &AttrPath) -> Result<Answer,
             Ok(Answer::Number(op, value.clone()))
         }
         (Kind::Integer | Kind::Decimal, _) => wrong("takes a number, compared with eq, ne, gt, ge, lt or le"),
-        (Kind::DateTime, Literal::Text(text)) if is_equality(op) || ordered => match instant(text) {
-            Some(instant) => Ok(Answer::Instant(op, instant)),
+        (Kind::DateTime, Literal::Text(text)) if is_equality(op) || ordered => match instant::parse(text) {
+            Some(wanted) => Ok(Answer::Instant(op, wanted)),
             None => wrong("takes a date and time such as \"2011-05-13T04:42:34Z\""),
         },
         (Kind::String | Kind::Reference | Kind::Binary | Kind::DateTime, Literal::Text(text)) => {
@@ -271,14 +271,6 @@ fn answer(test: &Test, attribute: &Attribute, path: &AttrPath) -> Result<Answer,
 
 fn is_equality(op: Op) -> bool {
     matches!(op, Op::Eq | Op::Ne)
-}
-
-/// RFC 7643 section 2.3.5: a dateTime is "a valid xsd:dateTime". One without an offset is taken as UTC.
-fn instant(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| {
-        let civil: DateTime = text.parse().ok()?;
-        civil.in_tz("UTC").ok().map(|zoned| zoned.timestamp())
-    })
 }
 
 impl Check {
@@ -386,7 +378,7 @@ impl Answer {
                 compare_numbers(found, wanted).is_some_and(|order| ordered(*op, order))
             }
             (Self::Instant(op, wanted), Value::String(found)) => {
-                instant(found).is_some_and(|found| ordered(*op, found.cmp(wanted)))
+                instant::parse(found).is_some_and(|found| ordered(*op, found.cmp(wanted)))
             }
             (
                 Self::Absent
