@@ -7,47 +7,17 @@ use std::fmt;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::{Histogram, exponential_buckets},
-        info::Info,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::Registry,
 };
 
 /// All of our metrics. Fields are cheap to clone; whoever counts holds the family it counts in.
 pub struct Metrics {
     registry: Registry,
-    /// SCIM requests answered, by method, route and status.
-    pub requests: Family<RequestLabels, Counter>,
-    /// How long SCIM requests took, by method and route.
-    pub request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// Calls to downstream apps, by kind of app and outcome.
     pub downstream_calls: Family<DownstreamLabels, Counter>,
     /// 1 on the replica whose controllers run, else 0.
     pub leader: Gauge,
-}
-
-/// One kind of answered request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RequestLabels {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The route's template, for instance `/Users/{id}`.
-    pub route: &'static str,
-    /// The answer's status code.
-    pub status: u16,
-}
-
-/// One route.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RouteLabels {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// The route's template, for instance `/Users/{id}`.
-    pub route: &'static str,
 }
 
 /// One kind of downstream call.
@@ -64,28 +34,22 @@ pub struct DownstreamLabels {
 impl Metrics {
     /// Registers everything; the build's version is there from the start.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("rollcall");
+        let mut registry = Registry::default();
         let metrics = Self {
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(request_buckets),
             downstream_calls: Family::default(),
             leader: Gauge::default(),
             registry: Registry::default(),
         };
         let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The version that runs", version);
-        registry.register("requests", "SCIM requests answered", metrics.requests.clone());
-        registry.register(
-            "request_duration_seconds",
-            "How long SCIM requests took",
-            metrics.request_seconds.clone(),
-        );
-        registry.register("downstream_calls", "Calls to downstream apps", metrics.downstream_calls.clone());
-        registry.register("leader", "Whether this replica's controllers run", metrics.leader.clone());
+        registry.register("rollcall_build", "The version that runs", version);
+        let calls = metrics.downstream_calls.clone();
+        registry.register("rollcall_downstream_calls", "Calls to downstream apps", calls);
+        let leader = metrics.leader.clone();
+        registry.register("rollcall_leader", "Whether this replica's controllers run", leader);
         Self { registry, ..metrics }
     }
 
-    /// Where a room registers numbers of its own, before the metrics are served.
+    /// Where a room registers numbers of its own before the metrics are served. Names start with `rollcall_`.
     pub fn registry(&mut self) -> &mut Registry {
         &mut self.registry
     }
@@ -110,11 +74,6 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// 1 ms to 32 s: from an answer out of memory to one that waited for a struggling API server.
-fn request_buckets() -> Histogram {
-    Histogram::new(exponential_buckets(0.001, 2.0, 16))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_by_route() {
+    fn downstream_calls_are_counted_by_kind_and_outcome() {
         let metrics = Metrics::new();
-        let labels = RequestLabels { method: "GET", route: "/Users/{id}", status: 200 };
-        metrics.requests.get_or_create(&labels).inc();
-        let line = r#"rollcall_requests_total{method="GET",route="/Users/{id}",status="200"} 1"#;
+        let labels = DownstreamLabels { kind: "scim", call: "apply_user", outcome: "ok" };
+        metrics.downstream_calls.get_or_create(&labels).inc();
+        let line = r#"rollcall_downstream_calls_total{kind="scim",call="apply_user",outcome="ok"} 1"#;
         assert!(metrics.render().unwrap().contains(line));
     }
 }

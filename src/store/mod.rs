@@ -19,6 +19,7 @@ mod select;
 mod slices;
 mod teams;
 pub mod tenant;
+mod tenant_watch;
 pub mod tenants;
 pub mod token;
 pub mod token_use;

@@ -20,6 +20,14 @@ impl Namespaces {
         if names.is_empty() { Self::All } else { Self::These(names) }
     }
 
+    /// Their names; none for all.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::All => &[],
+            Self::These(names) => names,
+        }
+    }
+
     /// What to list and watch, one `Api` per watch: a list of namespaces needs rights in these alone.
     pub fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
     where

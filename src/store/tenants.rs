@@ -5,10 +5,10 @@
 //! whether or not a controller runs.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -37,10 +37,18 @@ pub struct Access {
 }
 
 /// All tenants and their tokens' hashes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tenants {
     known: RwLock<HashMap<TenantKey, Vec<KnownToken>>>,
     used: Notify,
+    lists_missing: AtomicUsize,
+}
+
+impl Default for Tenants {
+    /// Knows nobody, and has at least one list to wait for.
+    fn default() -> Self {
+        Self { known: RwLock::default(), used: Notify::new(), lists_missing: AtomicUsize::new(1) }
+    }
 }
 
 /// A use of a token that its tenant's status does not show yet.
@@ -113,14 +121,27 @@ impl Tenants {
         self.write().remove(key);
     }
 
-    /// Forgets every tenant that is not among `present`: what a complete list no longer shows is gone.
-    pub fn retain(&self, present: &[TenantKey]) {
-        self.write().retain(|key, _| present.contains(key));
+    /// Forgets every tenant of a namespace (or of all) that is not among `present`.
+    pub(super) fn retain(&self, namespace: Option<&str>, present: &HashSet<TenantKey>) {
+        let elsewhere = |key: &TenantKey| namespace.is_some_and(|namespace| *key.namespace != *namespace);
+        self.write().retain(|key, _| elsewhere(key) || present.contains(key));
     }
 
-    /// Every tenant there is, in no particular order.
-    pub fn keys(&self) -> Vec<TenantKey> {
-        self.read().keys().cloned().collect()
+    /// What has not been read from the API server yet; empty when tokens can be checked.
+    pub fn not_ready(&self) -> Vec<String> {
+        match self.lists_missing.load(Ordering::Acquire) {
+            0 => Vec::new(),
+            _ => vec!["store: tenants have not been listed yet".to_owned()],
+        }
+    }
+
+    /// So many lists must be done until tokens can be checked.
+    pub(super) fn expect_lists(&self, count: usize) {
+        self.lists_missing.store(count, Ordering::Release);
+    }
+
+    pub(super) fn list_is_done(&self) {
+        self.lists_missing.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// The uses that the statuses should show and don't yet.

@@ -47,10 +47,18 @@ impl Facts<'_> {
             return Says("False", problem.reason, problem.message.clone());
         }
         if self.suspended {
-            return Says("False", "Suspended", "every request is answered 503 until spec.suspend is removed".into());
+            return Says(
+                "False",
+                "Suspended",
+                "every request is answered 503 until spec.suspend is removed".into(),
+            );
         }
         if valid > 0 {
-            return Says("True", "Serving", format!("the endpoint is served, {} valid", count(valid, "token is", "tokens are")));
+            return Says(
+                "True",
+                "Serving",
+                format!("the endpoint is served, {} valid", count(valid, "token is", "tokens are")),
+            );
         }
         if let Some(failure) = self.failure {
             return Says("False", "SecretNotWritten", failure.to_owned());
@@ -64,7 +72,10 @@ impl Facts<'_> {
 
     /// Once connected, always: a rotated token that waits for its first use does not take that back.
     fn connected(&self) -> Says {
-        let was = self.before.iter().any(|before| before.type_ == "IdentityProviderConnected" && before.status == "True");
+        let was = self
+            .before
+            .iter()
+            .any(|before| before.type_ == "IdentityProviderConnected" && before.status == "True");
         if was || self.tokens.iter().any(|(row, _)| row.last_used_at.is_some()) {
             Says("True", "RequestReceived", "a request with a valid token has arrived".into())
         } else {
@@ -76,12 +87,14 @@ impl Facts<'_> {
     fn expiring(&self) -> Says {
         let soon = self.tokens.iter().filter_map(|(row, _)| {
             let expiry = row.expires_at.as_ref()?.0;
-            (expiry < self.now.checked_add(EXPIRES_SOON).unwrap_or(Timestamp::MAX)).then_some((expiry, &row.name))
+            (expiry < self.now.checked_add(EXPIRES_SOON).unwrap_or(Timestamp::MAX))
+                .then_some((expiry, &row.name))
         });
         match soon.min() {
             Some((expiry, name)) => {
                 let verb = if expiry <= self.now { "expired" } else { "expires" };
-                let rotate = format!("rotate it: kubectl annotate scimtenant <name> rollcall.dev/rotate={name}");
+                let rotate =
+                    format!("rotate it: kubectl annotate scimtenant <name> rollcall.dev/rotate={name}");
                 Says("True", "ExpiresSoon", format!("token {name} {verb} at {expiry}; {rotate}"))
             }
             None => Says("False", "NoneExpiresSoon", "no token expires within 7 days".into()),
@@ -91,7 +104,9 @@ impl Facts<'_> {
     fn reconciling(&self) -> Says {
         match self.failure {
             Some(failure) => Says("True", "Retrying", failure.to_owned()),
-            None if self.is_issuing() => Says("True", "IssuingTokens", "tokens are being put into their Secrets".into()),
+            None if self.is_issuing() => {
+                Says("True", "IssuingTokens", "tokens are being put into their Secrets".into())
+            }
             None => Says("False", "UpToDate", "spec and Secrets are as they should be".into()),
         }
     }
@@ -132,7 +147,13 @@ pub(super) fn deleting(problem: Option<&Problem>, progress: &str, facts: &Facts<
 }
 
 /// `lastTransitionTime` only moves with `status`.
-fn condition(type_: &str, says: Says, generation: Option<i64>, now: Timestamp, before: &[Condition]) -> Condition {
+fn condition(
+    type_: &str,
+    says: Says,
+    generation: Option<i64>,
+    now: Timestamp,
+    before: &[Condition],
+) -> Condition {
     let Says(status, reason, message) = says;
     let same = before.iter().find(|before| before.type_ == type_ && before.status == status);
     Condition {

@@ -48,7 +48,8 @@ impl Stage {
         };
         let finalizers = tenant.metadata.finalizers.as_deref().unwrap_or_default();
         let held = finalizers.iter().any(|finalizer| finalizer == names::FINALIZER_TENANT);
-        let confirmed = tenant.metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOTATION_CONFIRM_DELETION));
+        let confirmed =
+            tenant.metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOTATION_CONFIRM_DELETION));
         match (tenant.metadata.deletion_timestamp.is_some(), deletes, held) {
             (false, wanted, held) if wanted != held => Self::SetFinalizer(wanted),
             (false, ..) => Self::Alive,
@@ -81,7 +82,8 @@ impl Executor<'_> {
         let users = self.delete_all::<User>().await?;
         let teams = self.delete_all::<Team>().await?;
         if users + teams > 0 {
-            let progress = format!("deleting its users and teams: at least {users} users and {teams} teams remain");
+            let progress =
+                format!("deleting its users and teams: at least {users} users and {teams} teams remain");
             self.report_deletion(None, &progress, now).await?;
         }
         Ok(users + teams == 0)
@@ -93,12 +95,14 @@ impl Executor<'_> {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
         let metadata = &self.tenant.metadata;
-        let api = Api::<K>::namespaced(self.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+        let api =
+            Api::<K>::namespaced(self.client.clone(), metadata.namespace.as_deref().unwrap_or_default());
         let ours = ListParams::default()
             .fields(&format!("spec.tenantRef.name={}", metadata.name.as_deref().unwrap_or_default()))
             .labels(&format!("{}={}", names::LABEL_ORIGIN, names::ORIGIN_RECEIVER))
             .limit(PAGE);
-        let found = api.list_metadata(&ours).await.map_err(TenantError::of("list what the tenant has"))?.items;
+        let found =
+            api.list_metadata(&ours).await.map_err(TenantError::of("list what the tenant has"))?.items;
         let remaining = found.len();
         let going = found.into_iter().filter(|object| object.metadata.deletion_timestamp.is_none());
         stream::iter(going)
@@ -109,7 +113,12 @@ impl Executor<'_> {
         Ok(remaining)
     }
 
-    async fn report_deletion(&self, problem: Option<&Problem>, progress: &str, now: Timestamp) -> Result<(), TenantError> {
+    async fn report_deletion(
+        &self,
+        problem: Option<&Problem>,
+        progress: &str,
+        now: Timestamp,
+    ) -> Result<(), TenantError> {
         let before = self.tenant.status.clone().unwrap_or_default();
         let facts = Facts {
             generation: self.tenant.metadata.generation,
@@ -121,8 +130,11 @@ impl Executor<'_> {
             tokens: &[],
         };
         let conditions = conditions::deleting(problem, progress, &facts);
-        let status =
-            ScimTenantStatus { conditions, observed_generation: self.tenant.metadata.generation, ..before.clone() };
+        let status = ScimTenantStatus {
+            conditions,
+            observed_generation: self.tenant.metadata.generation,
+            ..before.clone()
+        };
         self.report(&status).await.map(drop)
     }
 }
@@ -153,8 +165,8 @@ mod tests {
         let mut tenant = ScimTenant::new("okta", spec);
         tenant.metadata.finalizers = held.then(|| vec![names::FINALIZER_TENANT.to_owned()]);
         tenant.metadata.deletion_timestamp = going.then(|| Time(Timestamp::UNIX_EPOCH));
-        tenant.metadata.annotations =
-            confirmation.map(|name| [(names::ANNOTATION_CONFIRM_DELETION.to_owned(), name.to_owned())].into());
+        tenant.metadata.annotations = confirmation
+            .map(|name| [(names::ANNOTATION_CONFIRM_DELETION.to_owned(), name.to_owned())].into());
         tenant
     }
 
@@ -170,7 +182,11 @@ mod tests {
     #[test]
     fn only_the_tenants_own_name_confirms() {
         for wrong in [None, Some(""), Some("true"), Some("entra")] {
-            assert_eq!(Stage::of(&tenant(DeletionPolicy::Delete, true, true, wrong)), Stage::Unconfirmed, "{wrong:?}");
+            assert_eq!(
+                Stage::of(&tenant(DeletionPolicy::Delete, true, true, wrong)),
+                Stage::Unconfirmed,
+                "{wrong:?}"
+            );
         }
         assert_eq!(Stage::of(&tenant(DeletionPolicy::Delete, true, true, Some("okta"))), Stage::Emptying);
     }

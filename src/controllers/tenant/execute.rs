@@ -49,7 +49,8 @@ impl Executor<'_> {
             return Ok(false);
         }
         let tenant = ScimTenant { status: Some(status.clone()), ..self.tenant.clone() };
-        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params =
+            PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let written = self.tenants().replace_status(&self.name(), &params, &tenant).await;
         written.map_err(TenantError::of("write the tenant's status"))?;
         Ok(true)
@@ -67,7 +68,8 @@ impl Executor<'_> {
 
     /// A watch may lag behind. What is deleted can't be brought back, so ask once more before.
     async fn confirm_current(&self) -> Result<(), TenantError> {
-        let now = self.tenants().get_metadata(&self.name()).await.map_err(TenantError::of("read the tenant"))?;
+        let now =
+            self.tenants().get_metadata(&self.name()).await.map_err(TenantError::of("read the tenant"))?;
         let current = now.metadata.resource_version == self.tenant.metadata.resource_version;
         if current { Ok(()) } else { Err(TenantError::Stale) }
     }
@@ -84,7 +86,8 @@ impl Executor<'_> {
     }
 
     async fn write(&self, secret: &Secret) -> Result<(), TenantError> {
-        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params =
+            PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let name = name_of(secret);
         // Kubernetes takes an update of a Secret without a version too; ours always carries the one that was read.
         let (verb, written) = match secret.metadata.resource_version {
@@ -102,14 +105,16 @@ impl Executor<'_> {
     async fn patch_metadata(&self, mut metadata: serde_json::Value) -> Result<(), TenantError> {
         // A report may have moved the version; what matters is that nobody else changed the metadata, or the change
         // is planned again from what the watch shows next.
-        let current = self.tenants().get_metadata(&self.name()).await.map_err(TenantError::of("read the tenant"))?;
+        let current =
+            self.tenants().get_metadata(&self.name()).await.map_err(TenantError::of("read the tenant"))?;
         if current.metadata.annotations != self.tenant.metadata.annotations
             || current.metadata.finalizers != self.tenant.metadata.finalizers
         {
             return Err(TenantError::Stale);
         }
         metadata["resourceVersion"] = json!(current.metadata.resource_version);
-        let params = PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params =
+            PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(json!({ "metadata": metadata }));
         let patched = self.tenants().patch_metadata(&self.name(), &params, &patch).await;
         patched.map_err(TenantError::of("change the tenant's metadata"))?;

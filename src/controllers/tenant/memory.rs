@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Counts, error::TenantError};
-use crate::store::TenantKey;
+use super::error::TenantError;
+use crate::store::{Counts, TenantKey};
 
 /// How often counts are written while users stream in.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
@@ -59,7 +59,12 @@ impl Memory {
     }
 
     /// The counts, if they differ from what is shown and were not written a moment ago.
-    pub(super) fn counts_to_write(&self, key: &TenantKey, shown: Option<Counts>, now: Option<Counts>) -> Option<Counts> {
+    pub(super) fn counts_to_write(
+        &self,
+        key: &TenantKey,
+        shown: Option<Counts>,
+        now: Option<Counts>,
+    ) -> Option<Counts> {
         let now = now.filter(|now| shown != Some(*now))?;
         let mut entries = self.entries();
         let entry = entries.entry(key.clone()).or_default();

@@ -32,8 +32,8 @@ use kube::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use error::TenantError;
 use deletion::Stage;
+pub use error::TenantError;
 use execute::Executor;
 use memory::Memory;
 use plan::{Observed, Plan};
@@ -41,7 +41,7 @@ use secret::Found;
 
 use crate::{
     api::{ScimTenant, ScimTenantStatus},
-    store::{Namespaces, TenantKey, Token, tenants, token_use::whole_seconds},
+    store::{Counts, Namespaces, Store, TenantKey, Token, tenants, token_use::whole_seconds},
 };
 
 /// How often each tenant's Secrets are looked at.
@@ -53,36 +53,24 @@ const SEE_RESULT: Duration = Duration::from_millis(50);
 /// After another writer was faster; by then the watch has shown us what it wrote.
 const AFTER_RACE: Duration = Duration::from_millis(100);
 
-/// How many users and teams a tenant has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// All users.
-    pub users: i64,
-    /// The active ones among them.
-    pub active_users: i64,
-    /// All teams.
-    pub teams: i64,
-}
-
-/// Counts a tenant's users and teams; `None` while that is not known.
-pub type Count = Box<dyn Fn(&TenantKey) -> Option<Counts> + Send + Sync>;
+/// Tells a tenant's base URL.
+pub type Endpoint = Box<dyn Fn(&TenantKey) -> String + Send + Sync>;
 
 /// The controller of ScimTenants.
 pub struct TenantController {
     client: Client,
-    external_url: String,
-    count: Count,
+    store: Store,
+    endpoint: Endpoint,
     recorder: Recorder,
     memory: Memory,
 }
 
 impl TenantController {
-    /// `external_url` is under which identity providers reach the receiver, without a slash at its end; `identity` tells in
-    /// events which process it was.
-    pub fn new(client: Client, external_url: String, identity: String, count: Count) -> Self {
+    /// `identity` tells in events which process it was.
+    pub fn new(client: Client, store: Store, endpoint: Endpoint, identity: String) -> Self {
         let reporter = Reporter { controller: "rollcall.dev/tenant".to_owned(), instance: Some(identity) };
         let recorder = Recorder::new(client.clone(), reporter);
-        Self { client, external_url, count, recorder, memory: Memory::default() }
+        Self { client, store, endpoint, recorder, memory: Memory::default() }
     }
 
     /// Runs until `over` is cancelled, then finishes the calls that are under way.
@@ -121,12 +109,17 @@ impl TenantController {
         let observed = Observed {
             tenant,
             secrets: &secrets,
-            endpoint: &format!("{}/scim/{}/{}/v2", self.external_url, key.namespace, key.name),
-            counts: self.memory.counts_to_write(key, shown, (self.count)(key)),
+            endpoint: &(self.endpoint)(key),
+            counts: self.memory.counts_to_write(key, shown, self.counts(key)),
             failure: failure.as_deref(),
             now: whole_seconds(Timestamp::now()),
         };
         Ok(plan::plan(&observed, &mut Token::issue)?)
+    }
+
+    /// Unknown until everything has been read once: a half-read store would show counts that were never true.
+    fn counts(&self, key: &TenantKey) -> Option<Counts> {
+        self.store.not_ready().is_empty().then(|| self.store.directory().counts(key))
     }
 
     /// Events help people; failing to write one must not hold up what they are about.
@@ -139,7 +132,7 @@ impl TenantController {
 
 impl fmt::Debug for TenantController {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TenantController").field("external_url", &self.external_url).finish_non_exhaustive()
+        f.debug_struct("TenantController").finish_non_exhaustive()
     }
 }
 
@@ -193,17 +186,28 @@ fn retry(tenant: Arc<ScimTenant>, error: &TenantError, context: Arc<TenantContro
 }
 
 /// Reason and message of `Stalled` if it has just become true, or true for another reason.
-fn turned_bad<'a>(before: Option<&ScimTenantStatus>, now: &'a ScimTenantStatus) -> Option<(&'a str, &'a str)> {
+fn turned_bad<'a>(
+    before: Option<&ScimTenantStatus>,
+    now: &'a ScimTenantStatus,
+) -> Option<(&'a str, &'a str)> {
     let stalled = |status: &'a ScimTenantStatus| {
         status.conditions.iter().find(|condition| condition.type_ == "Stalled" && condition.status == "True")
     };
     let now = stalled(now)?;
     let known = before.is_some_and(|before| {
-        before.conditions.iter().any(|condition| condition.type_ == "Stalled" && condition.reason == now.reason)
+        before
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == "Stalled" && condition.reason == now.reason)
     });
     (!known).then_some((now.reason.as_str(), now.message.as_str()))
 }
 
 fn shown_counts(status: &ScimTenantStatus) -> Option<Counts> {
-    Some(Counts { users: status.users?, active_users: status.active_users?, teams: status.teams? })
+    let count = |shown: Option<i64>| usize::try_from(shown?).ok();
+    Some(Counts {
+        users: count(status.users)?,
+        active_users: count(status.active_users)?,
+        teams: count(status.teams)?,
+    })
 }

@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Resource;
 
 use super::{
-    Counts,
     conditions::Facts,
     report::{Note, Problem},
     rotation::Rotation,
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{ScimTenant, ScimTenantStatus, TokenSpec, TokenStatus, names},
-    store::{tenants::token_specs, token::NoRandomness},
+    store::{Counts, tenants::token_specs, token::NoRandomness},
 };
 
 /// What was observed of one tenant.
@@ -63,7 +62,11 @@ pub(super) fn plan(observed: &Observed<'_>, issue: Issue<'_>) -> Result<Plan, No
     let annotation = tenant.metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOTATION_ROTATE));
     let rotation = Rotation::read(annotation.map(String::as_str), rows(tenant));
     if let Rotation::Pin(pin) = rotation {
-        return Ok(Plan { pin: Some(pin), status: tenant.status.clone().unwrap_or_default(), ..Plan::default() });
+        return Ok(Plan {
+            pin: Some(pin),
+            status: tenant.status.clone().unwrap_or_default(),
+            ..Plan::default()
+        });
     }
     let specs = token_specs(tenant);
     let outcomes = outcomes(observed, &specs, &rotation, issue)?;
@@ -115,7 +118,9 @@ fn outcomes(
             let case = Case {
                 spec,
                 found: observed.secrets.get(&wanted).unwrap_or(&Found::Missing),
-                found_before: row.filter(|row| row.secret_name != wanted).and_then(|row| observed.secrets.get(&row.secret_name)),
+                found_before: row
+                    .filter(|row| row.secret_name != wanted)
+                    .and_then(|row| observed.secrets.get(&row.secret_name)),
                 secret_name: wanted,
                 row,
                 rotate: row.is_some_and(|row| rotation.replaces(row)),
@@ -143,7 +148,11 @@ fn obsolete(observed: &Observed<'_>, specs: &[TokenSpec], outcomes: &[Outcome]) 
         .collect()
 }
 
-fn status(observed: &Observed<'_>, problems: &[Problem], tokens: Vec<(TokenStatus, bool)>) -> ScimTenantStatus {
+fn status(
+    observed: &Observed<'_>,
+    problems: &[Problem],
+    tokens: Vec<(TokenStatus, bool)>,
+) -> ScimTenantStatus {
     let before = observed.tenant.status.clone().unwrap_or_default();
     let facts = Facts {
         generation: observed.tenant.metadata.generation,
@@ -155,15 +164,17 @@ fn status(observed: &Observed<'_>, problems: &[Problem], tokens: Vec<(TokenStatu
         tokens: &tokens,
     };
     let conditions = facts.conditions();
-    let counts = observed.counts;
+    let shown = |count: fn(Counts) -> usize, before| {
+        observed.counts.map_or(before, |counts| i64::try_from(count(counts)).ok())
+    };
     ScimTenantStatus {
         observed_generation: observed.tenant.metadata.generation,
         conditions,
         endpoint: Some(observed.endpoint.to_owned()),
         tokens: tokens.into_iter().map(|(row, _)| row).collect(),
-        users: counts.map(|counts| counts.users).or(before.users),
-        active_users: counts.map(|counts| counts.active_users).or(before.active_users),
-        teams: counts.map(|counts| counts.teams).or(before.teams),
+        users: shown(|counts| counts.users, before.users),
+        active_users: shown(|counts| counts.active_users, before.active_users),
+        teams: shown(|counts| counts.teams, before.teams),
     }
 }
 

@@ -40,7 +40,9 @@ impl Problem {
     pub(super) fn secret_name_taken(token: &str, secret: &str, rival: &str) -> Self {
         Self {
             reason: "SecretNameTaken",
-            message: format!("tokens {rival} and {token} both want Secret {secret}: give one of them another secretName"),
+            message: format!(
+                "tokens {rival} and {token} both want Secret {secret}: give one of them another secretName"
+            ),
         }
     }
 
@@ -85,7 +87,13 @@ impl Note {
                     .to_owned(),
             ),
         };
-        Event { type_, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None }
+        Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: action.to_owned(),
+            secondary: None,
+        }
     }
 }
 

@@ -33,7 +33,8 @@ impl Rotation {
     /// Reads the annotation of a tenant that has these tokens.
     pub(super) fn read(annotation: Option<&str>, rows: &[TokenStatus]) -> Self {
         let Some(annotation) = annotation else { return Self::NotAsked };
-        let entries: Vec<&str> = annotation.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+        let entries: Vec<&str> =
+            annotation.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
         let pinned: Vec<Pinned> = entries.iter().filter_map(|entry| Pinned::parse(entry)).collect();
         if !entries.is_empty() && pinned.len() == entries.len() {
             return Self::Of(pinned);
@@ -47,7 +48,9 @@ impl Rotation {
     /// Whether this very token is to be replaced.
     pub(super) fn replaces(&self, row: &TokenStatus) -> bool {
         match self {
-            Self::Of(pinned) => pinned.iter().any(|pin| pin.name == row.name && row.hash.starts_with(&pin.hash_prefix)),
+            Self::Of(pinned) => {
+                pinned.iter().any(|pin| pin.name == row.name && row.hash.starts_with(&pin.hash_prefix))
+            }
             Self::NotAsked | Self::Pin(_) | Self::Nothing => false,
         }
     }
@@ -56,7 +59,8 @@ impl Rotation {
 impl Pinned {
     fn parse(entry: &str) -> Option<Self> {
         let (name, hash_prefix) = entry.split_once('@')?;
-        let is_prefix = hash_prefix.len() == PREFIX && hash_prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_prefix =
+            hash_prefix.len() == PREFIX && hash_prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_prefix.then(|| Self { name: name.to_owned(), hash_prefix: hash_prefix.to_owned() })
     }
 }

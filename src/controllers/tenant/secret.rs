@@ -52,7 +52,11 @@ impl Found {
     pub(super) fn classify(secret: Option<Secret>, tenant_uid: &str) -> Self {
         let Some(secret) = secret else { return Self::Missing };
         let owners = secret.metadata.owner_references.as_deref().unwrap_or_default();
-        if owners.iter().any(|owner| owner.uid == tenant_uid) { Self::Ours(Box::new(secret)) } else { Self::Foreign }
+        if owners.iter().any(|owner| owner.uid == tenant_uid) {
+            Self::Ours(Box::new(secret))
+        } else {
+            Self::Foreign
+        }
     }
 }
 
@@ -68,7 +72,13 @@ impl Carries {
 
 impl Template<'_> {
     /// The Secret with a new token in it: a new object, or `old` with everything else in it kept.
-    pub(super) fn with_token(&self, name: &str, token_name: &str, token: &Token, old: Option<&Secret>) -> Secret {
+    pub(super) fn with_token(
+        &self,
+        name: &str,
+        token_name: &str,
+        token: &Token,
+        old: Option<&Secret>,
+    ) -> Secret {
         let mut secret = self.dressed(name, token_name, old);
         let data = secret.data.get_or_insert_default();
         data.remove(KEY_HASH);
@@ -77,7 +87,12 @@ impl Template<'_> {
     }
 
     /// What `old`, which carries the right token or its hash, should look like; `None` if it does already.
-    pub(super) fn repaired(&self, old: &Secret, row: &TokenStatus, retention: TokenRetention) -> Option<Secret> {
+    pub(super) fn repaired(
+        &self,
+        old: &Secret,
+        row: &TokenStatus,
+        retention: TokenRetention,
+    ) -> Option<Secret> {
         let mut secret = self.dressed(&row.secret_name, &row.name, Some(old));
         let used = row.last_used_at.is_some();
         match retention {
@@ -149,7 +164,22 @@ mod tests {
         for good in ["a", "okta-default", "a.b-c.d1", &"a".repeat(253)] {
             assert!(is_name(good), "{good}");
         }
-        for bad in ["", "..", ".", "a/b", "../configmaps/x", "A", "a_b", "-a", "a-", "a..b", "a%2fb", "a?x", "a#", &"a".repeat(254)] {
+        for bad in [
+            "",
+            "..",
+            ".",
+            "a/b",
+            "../configmaps/x",
+            "A",
+            "a_b",
+            "-a",
+            "a-",
+            "a..b",
+            "a%2fb",
+            "a?x",
+            "a#",
+            &"a".repeat(254),
+        ] {
             assert!(!is_name(bad), "{bad}");
         }
     }

@@ -73,7 +73,12 @@ impl Case<'_> {
         let previous = existing.zip(self.row).and_then(|(secret, row)| self.previous(secret, row));
         let write = template.with_token(&self.secret_name, &self.spec.name, &token, existing);
         let note = self.note(previous.is_some());
-        Ok(Outcome { row: Some(self.issued(&token, previous)), write: Some(write), note: Some(note), ..Outcome::default() })
+        Ok(Outcome {
+            row: Some(self.issued(&token, previous)),
+            write: Some(write),
+            note: Some(note),
+            ..Outcome::default()
+        })
     }
 
     /// Why no token can be put where it should be.
@@ -114,7 +119,8 @@ impl Case<'_> {
     fn current(&self, row: &TokenStatus) -> TokenStatus {
         let mut row = row.clone();
         row.expires_at = row.issued_at.as_ref().and_then(|issued| self.expiry(issued.0));
-        row.previous = row.previous.filter(|old| old.expires_at.as_ref().is_none_or(|expiry| expiry.0 > self.now));
+        row.previous =
+            row.previous.filter(|old| old.expires_at.as_ref().is_none_or(|expiry| expiry.0 > self.now));
         row
     }
 
