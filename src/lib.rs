@@ -3,6 +3,10 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
+pub mod admin;
+pub mod metrics;
+pub mod telemetry;
+pub mod receiver;
 pub mod controllers;
 pub mod downstream;
 pub mod store;
