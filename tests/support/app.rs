@@ -10,6 +10,7 @@ use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
 use rollcall::downstream::{Downstream as _, Had, Has, MemberView, TeamView, UserView};
 use rollcall_dev::peers::{Peer, PeerError};
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::fault_proxy::FaultProxy;
 
@@ -18,6 +19,7 @@ use super::fault_proxy::FaultProxy;
 pub struct Shared {
     start: fn() -> Result<Peer, PeerError>,
     peer: OnceLock<Result<Peer, PeerError>>,
+    crowd: OnceCell<Vec<MemberView>>,
 }
 
 /// What one test has: a proxy and a client of its own in front of a shared server, and names that no other test uses.
@@ -26,13 +28,14 @@ pub struct App {
     pub peer: &'static Peer,
     pub proxy: FaultProxy,
     pub scim: ScimApp,
+    shared: &'static Shared,
     http: Client,
     number: u32,
 }
 
 impl Shared {
     pub const fn new(start: fn() -> Result<Peer, PeerError>) -> Self {
-        Self { start, peer: OnceLock::new() }
+        Self { start, peer: OnceLock::new(), crowd: OnceCell::const_new() }
     }
 
     fn peer(&self) -> &Peer {
@@ -47,7 +50,7 @@ impl App {
         let proxy = FaultProxy::start(&peer.base_url).await;
         let scim = client_of(&proxy.base_url(), &peer.token);
         let http = Client::builder().no_proxy().build().unwrap();
-        Self { peer, proxy, scim, http, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+        Self { peer, proxy, scim, shared: server, http, number: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// A name that no other test uses.
@@ -121,6 +124,11 @@ impl App {
             members.push(self.member(&format!("m{number:03}")).await);
         }
         members
+    }
+
+    /// 302 users whom several tests put into groups.
+    pub async fn crowd(&self) -> &'static [MemberView] {
+        self.shared.crowd.get_or_init(|| self.members_of(302)).await
     }
 
     /// Pushes a user whom the server does not have yet, and gives them as a member.
