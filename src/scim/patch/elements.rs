@@ -9,7 +9,7 @@ use crate::scim::coerce::{
 };
 use crate::scim::error::ScimError;
 use crate::scim::filter::{Filter, Literal, Matcher};
-use crate::scim::fold::fold_case;
+use crate::scim::fold::is_same_folded;
 use crate::scim::json::Limits;
 use crate::scim::schema::Attribute;
 
@@ -261,7 +261,7 @@ impl Change<'_> {
         match (left.get(name), right.get(name)) {
             (Some(Value::String(left)), Some(Value::String(right))) => {
                 let exact = self.attribute.sub(name).is_some_and(|sub| sub.case_exact);
-                left == right || (!exact && fold_case(left) == fold_case(right))
+                if exact { left == right } else { is_same_folded(left, right) }
             }
             (left, right) => left == right,
         }
