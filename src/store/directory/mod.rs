@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 
 use self::{graves::Graves, teams::Teams, users::Users};
 use super::{
-    membership::{Id, Members, SliceMembers},
+    membership::{Id, Members},
     tenant::TenantKey,
     view::{GroupView, MemberView, TeamView, UserView},
 };
