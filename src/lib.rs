@@ -5,9 +5,11 @@
 
 pub mod admin;
 pub mod api;
+pub mod cli;
 pub mod controllers;
 pub mod downstream;
 pub mod metrics;
+pub mod run;
 pub mod scim;
 pub mod store;
 pub mod telemetry;
