@@ -9,6 +9,8 @@ pub mod cli;
 pub mod controllers;
 pub mod downstream;
 pub mod metrics;
+
+pub mod receiver;
 pub mod run;
 pub mod scim;
 pub mod store;

@@ -10,13 +10,13 @@ use super::{
     ReceiverError, ReceiverState,
     auth::{Granted, ListGroups, ReadGroups, WriteGroups},
     body::ScimJson,
-    list,
     location::Links,
     precondition::{Expected, Known},
     query::{Asked, Listed},
     request::{ResourceId, check_id},
     resource,
     respond::{self, Json},
+    search::search_request,
 };
 use crate::{
     scim::{
@@ -27,7 +27,7 @@ use crate::{
         patch::{self, PatchRequest},
         project::Projection,
     },
-    store::{StoreError, TeamView, TenantKey},
+    store::{Selection, StoreError, TeamView, TenantKey},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -49,7 +49,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &list::search_request(&body)?).await
+    answer_list(&state, &granted, &links, &search_request(&body)?).await
 }
 
 /// RFC 7644 section 3.3.
@@ -167,7 +167,7 @@ async fn answer_list(
     if !granted.groups {
         return Ok(Json(list_response(0, query.start_index, Vec::new())).into_response());
     }
-    let page = state.store.teams(tenant, &list::selection(query, schema)).await?;
+    let page = state.store.teams(tenant, &Selection { schema, query }).await?;
     let mut resources = Vec::with_capacity(page.items.len());
     for team in &page.items {
         let document = show(state, tenant, links, team, &projection).await?;

@@ -10,13 +10,13 @@ use super::{
     ReceiverError, ReceiverState,
     auth::{Granted, ReadUsers, WriteUsers},
     body::ScimJson,
-    list,
     location::Links,
     precondition::{Expected, Known},
     query::{Asked, Listed},
     request::{ResourceId, check_id},
     resource,
     respond::{self, Json},
+    search::search_request,
 };
 use crate::{
     scim::{
@@ -25,7 +25,7 @@ use crate::{
         patch::{self, PatchRequest},
         project::Projection,
     },
-    store::{TenantKey, UserView},
+    store::{Selection, TenantKey, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -47,7 +47,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &list::search_request(&body)?).await
+    answer_list(&state, &granted.tenant, &links, &search_request(&body)?).await
 }
 
 /// RFC 7644 section 3.3.
@@ -148,7 +148,7 @@ fn answer(
 async fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
     let schema = &state.schemas.user;
     let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
-    let page = state.store.users(tenant, &list::selection(query, schema)).await?;
+    let page = state.store.users(tenant, &Selection { schema, query }).await?;
     let resources = page.items.iter().map(|user| {
         let groups = projection.includes("groups").then(|| state.store.groups_of(tenant, user.id()));
         projection.apply(&resource::user(user, groups, links), schema).into()

@@ -59,9 +59,13 @@ impl Store {
     /// changed the team since.
     pub(super) async fn take_in_team(&self, team: Team) -> Result<bool, StoreError> {
         let namespace = team.namespace().unwrap_or_default();
-        let names = &team.spec.membership.slices;
+        // Owned names: over borrowed ones the compiler can't tell that the future may move between threads.
+        let names = team.spec.membership.slices.clone();
         let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
-            .map(|name| self.slice(&namespace, name))
+            .map(|name| {
+                let namespace = &namespace;
+                async move { self.slice(namespace, &name).await }
+            })
             .buffered(AT_ONCE)
             .try_collect()
             .await;

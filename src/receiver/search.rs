@@ -1,23 +1,9 @@
-//! Lists of users and of groups, RFC 7644 section 3.4.2, and the same asked for in a body, section 3.4.3.
+//! A list that is asked for in a body instead of a URL, RFC 7644 section 3.4.3.
 
 use serde_json::{Map, Value};
 
 use super::{ReceiverError, query::list_query};
-use crate::{
-    scim::{ScimError, list::ListQuery, schema::ResourceSchema},
-    store::Selection,
-};
-
-/// What of a resource type the store is asked for.
-pub(super) fn selection<'q>(query: &'q ListQuery, schema: &'q ResourceSchema) -> Selection<'q> {
-    Selection {
-        schema,
-        filter: query.filter.as_ref(),
-        sort: None,
-        start_index: query.start_index,
-        count: query.count,
-    }
-}
+use crate::scim::{ScimError, list::ListQuery};
 
 /// The query in the body of a `.search`.
 ///
