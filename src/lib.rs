@@ -3,15 +3,14 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
-pub mod admin;
-pub mod api;
 pub mod cli;
+pub mod run;
+pub mod telemetry;
+pub mod admin;
+pub mod receiver;
 pub mod controllers;
 pub mod downstream;
-pub mod metrics;
-
-pub mod receiver;
-pub mod run;
-pub mod scim;
 pub mod store;
-pub mod telemetry;
+pub mod api;
+pub mod scim;
+pub mod metrics;

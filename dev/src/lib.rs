@@ -17,6 +17,7 @@ pub mod assets;
 mod control_plane;
 mod error;
 mod family;
+pub mod peers;
 pub mod ports;
 mod scratch;
 pub mod shared;

@@ -1,6 +1,6 @@
 //! Queries and their answers: RFC 7644 sections 3.4.2 and 3.4.3.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 use super::Document;
@@ -103,13 +103,13 @@ fn names(list: &str) -> Vec<String> {
 
 /// The body that answers a query: one page of what matched.
 pub fn list_response(total_results: usize, start_index: usize, resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [LIST_URN],
-        "totalResults": total_results,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let mut body = Map::new();
+    body.insert("schemas".to_owned(), vec![LIST_URN].into());
+    body.insert("totalResults".to_owned(), total_results.into());
+    body.insert("startIndex".to_owned(), start_index.into());
+    body.insert("itemsPerPage".to_owned(), resources.len().into());
+    body.insert("Resources".to_owned(), resources.into());
+    Value::Object(body)
 }
 
 /// Compares documents by one attribute.
@@ -132,8 +132,8 @@ impl Sorter {
         if attribute.returned == Returned::Never {
             return refuse("the attribute is never returned, so nothing is sorted by it");
         }
-        // RFC 7644 section 3.4.2.3: "if the attribute is complex, the attribute name must be a path to a
-        // sub-attribute"; a multi-valued one sorts by "the value of the primary attribute [...] if any".
+        // RFC 7644 section 3.4.2.3: a complex attribute is sorted by one of its sub-attributes, a multi-valued one by
+        // its primary value "or else the first value in the list, if any".
         let sub = sub.or_else(|| attribute.sub("value"));
         let sorted = sub.unwrap_or(attribute);
         if sorted.kind == Kind::Complex {
@@ -161,8 +161,8 @@ impl Sorter {
 
     /// Compares two keys in the order that was asked for.
     ///
-    /// RFC 7644 section 3.4.2.3: "if it's the ascending order, these resources [without a value] should be at the
-    /// end", and at the beginning in descending order.
+    /// RFC 7644 section 3.4.2.3: "if there is no data for the specified "sortBy" value, they are sorted via the
+    /// "sortOrder" parameter, i.e., they are ordered last if ascending and first if descending."
     pub fn compare(&self, left: &SortKey, right: &SortKey) -> Ordering {
         let ascending = match (&left.0, &right.0) {
             (None, None) => Ordering::Equal,

@@ -9,7 +9,7 @@ mod teams;
 mod users;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -42,6 +42,9 @@ struct Tenant {
     users: Users,
     teams: Teams,
     graves: Graves,
+    /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
+    leaving_users: HashMap<Id, Arc<User>>,
+    leaving_teams: HashMap<Id, Arc<Team>>,
 }
 
 /// Something that downstream apps may have to hear of.
@@ -103,6 +106,66 @@ impl Directory {
         let tenants = self.read();
         let teams = &tenants.get(tenant)?.teams;
         Some((teams.get(id)?.clone(), teams.members(id)?.clone()))
+    }
+
+    /// A user who was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<Arc<User>> {
+        self.read().get(tenant)?.leaving_users.get(id).cloned()
+    }
+
+    /// A team that was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_team(&self, tenant: &TenantKey, id: &str) -> Option<Arc<Team>> {
+        self.read().get(tenant)?.leaving_teams.get(id).cloned()
+    }
+
+    /// Every user and team of a tenant that was deleted and still waits: their ids.
+    pub fn leaving(&self, tenant: &TenantKey) -> (Vec<Id>, Vec<Id>) {
+        let tenants = self.read();
+        let Some(tenant) = tenants.get(tenant) else { return Default::default() };
+        (tenant.leaving_users.keys().cloned().collect(), tenant.leaving_teams.keys().cloned().collect())
+    }
+
+    /// Every tenant that has, or had, users or teams.
+    pub fn tenants(&self) -> Vec<TenantKey> {
+        self.read().keys().cloned().collect()
+    }
+
+    /// Namespace and name of every slice that a team names.
+    pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
+        let tenants = self.read();
+        let teams =
+            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        teams
+            .flat_map(|(namespace, team)| {
+                let slices = team.object().spec.membership.slices.iter();
+                slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
+            })
+            .collect()
+    }
+
+    /// The teams that name a user or team as a member.
+    pub fn teams_naming(&self, tenant: &TenantKey, member: &str) -> Vec<TeamView> {
+        let tenants = self.read();
+        tenants.get(tenant).map(|it| it.teams.teams_of(member).cloned().collect()).unwrap_or_default()
+    }
+
+    /// The users in a team, those of teams within it included, each once, sorted by id.
+    pub fn people_of(&self, tenant: &TenantKey, team: &str) -> Vec<UserView> {
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let mut people: BTreeMap<Id, UserView> = BTreeMap::new();
+        let mut seen: HashSet<Id> = HashSet::from([team.into()]);
+        let mut next: Vec<Id> = vec![team.into()];
+        while let Some(team) = next.pop() {
+            for member in teams.members(&team).into_iter().flat_map(|members| members.iter()) {
+                if let Some(user) = users.get(&member) {
+                    people.insert(member, user.clone());
+                } else if teams.get(&member).is_some() && seen.insert(member.clone()) {
+                    next.push(member);
+                }
+            }
+        }
+        people.into_values().collect()
     }
 
     /// Those users that can match all of `terms`: narrowed by the most selective index, or all of them.
@@ -185,9 +248,16 @@ impl Directory {
     pub(super) fn put_user(&self, user: Arc<User>) {
         let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
         let id: Id = user.name_any().into();
-        let changed = self.write(&tenant, |it| match is_gone(user.as_ref()) {
-            true => it.graves.bury(&id, version(user.as_ref())) && it.users.remove(&id),
-            false => !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user),
+        let changed = self.write(&tenant, |it| {
+            if !is_gone(user.as_ref()) {
+                return !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user);
+            }
+            let news = it.graves.bury(&id, version(user.as_ref()));
+            if news && user.metadata.deletion_timestamp.is_some() {
+                it.users.remove(&id);
+                it.leaving_users.insert(id.clone(), user);
+            }
+            news
         });
         if changed {
             self.tell(Change::User { tenant, id });
@@ -199,6 +269,7 @@ impl Directory {
         self.write(tenant, |it| {
             let version = version.max(it.users.get(id).map_or(0, |user| self::version(user.object())));
             it.graves.bury(id, version);
+            it.leaving_users.remove(id);
             it.users.remove(id)
         });
         self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
@@ -207,10 +278,17 @@ impl Directory {
     pub(super) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
         let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
         let id: Id = team.name_any().into();
-        let moves = self.write(&tenant, |it| match is_gone(team.as_ref()) {
-            true if it.graves.bury(&id, version(team.as_ref())) => it.teams.remove(&id),
-            false if !it.graves.holds(&id, version(team.as_ref())) => it.teams.put(team, slices),
-            true | false => None,
+        let moves = self.write(&tenant, |it| {
+            if !is_gone(team.as_ref()) {
+                let known = it.graves.holds(&id, version(team.as_ref()));
+                return if known { None } else { it.teams.put(team, slices) };
+            }
+            let news = it.graves.bury(&id, version(team.as_ref()));
+            if news && team.metadata.deletion_timestamp.is_some() {
+                it.leaving_teams.insert(id.clone(), team);
+                return Some(it.teams.remove(&id).unwrap_or_default());
+            }
+            None
         });
         if let Some(moves) = moves {
             let moved = moves.joined.into_iter().chain(moves.left).collect();
@@ -223,6 +301,7 @@ impl Directory {
         let moves = self.write(tenant, |it| {
             let version = version.max(it.teams.get(id).map_or(0, |team| self::version(team.object())));
             it.graves.bury(id, version);
+            it.leaving_teams.remove(id);
             it.teams.remove(id)
         });
         let moved = moves.unwrap_or_default().left.into();
