@@ -65,15 +65,26 @@ struct Aim<'s> {
 
 impl<'s> Patch<'s> {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
-        let value = operation.value.clone();
-        match (&operation.path, value) {
-            (Some(path), value) => self.at_path(operation.op, path, value),
-            (None, Some(Value::Object(fields))) => {
-                fields.into_iter().try_for_each(|(key, value)| self.field(operation.op, &key, value))
+        let (op, value) = (operation.op, operation.value.clone());
+        match &operation.path {
+            Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
+            // The URN of the core schema means the resource itself, as no path does.
+            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+        }
+    }
+
+    fn is_core(&self, path: &PatchPath) -> bool {
+        path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
+    }
+
+    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+        match value {
+            Value::Object(fields) => {
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
             }
-            (None, other) => Err(ScimError::invalid_value(format!(
+            other => Err(ScimError::invalid_value(format!(
                 "without a path the value must be an object of attributes, not {}",
-                describe(&other.unwrap_or_default())
+                describe(&other)
             ))),
         }
     }
@@ -83,10 +94,8 @@ impl<'s> Patch<'s> {
     /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
     /// What is read-only is passed over, since Okta sends a group's `id` with its new name.
     fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
-        if self.schema.core.is(key)
-            && let Value::Object(fields) = value
-        {
-            return fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value));
+        if self.schema.core.is(key) {
+            return self.fields(op, value);
         }
         let Ok(path) = PatchPath::parse(key) else {
             change_raw(&mut self.result.document, key, op, Some(value));
