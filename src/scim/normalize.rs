@@ -53,7 +53,8 @@ pub fn normalize(body: Value, schema: &ResourceSchema, limits: &Limits) -> Resul
 /// Checks that no immutable attribute changed between two documents, for PUT; PATCH does so itself.
 ///
 /// RFC 7644 section 3.5.1: "immutable: If one or more values are already set for the attribute, the input
-/// value(s) MUST match, or HTTP status code 400 SHOULD be returned with a "scimType" error code of "mutability"."
+/// value(s) MUST match, or HTTP status code 400 SHOULD be returned with a "scimType" error code of
+/// "mutability"."
 pub fn check_immutable(
     before: &Document,
     after: &Document,

@@ -33,8 +33,8 @@ pub fn apply(
     }
     let mut result = patch.result;
     set_schemas(&mut result.document, schema);
-    // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a required
-    // attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
+    // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a
+    // required attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
     if let Some(path) = missing_required(&result.document, schema) {
         return Err(ScimError::mutability(format!("{path} is required and may not become empty")));
     }
@@ -154,7 +154,7 @@ impl<'s> Patch<'s> {
                 self.schema.name
             )))
         };
-        if path.filter.is_some() {
+        if path.filter.is_some() || self.schema.core.is(&attribute.to_string()) {
             return refuse();
         }
         if let Some(key) = existing(document, &attribute.to_string()) {
