@@ -31,6 +31,7 @@ pub fn scim2_server() -> Result<Peer, PeerError> {
             command.args(["--port", &port.to_string(), "--bearer-token", token]);
             command
         },
+        sign_in: None,
         patience: Duration::from_mins(1),
     })
 }

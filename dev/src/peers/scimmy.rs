@@ -29,6 +29,7 @@ pub fn scimmy() -> Result<Peer, PeerError> {
             command.arg(directory.join("server.mjs")).args([&port.to_string(), token]);
             command
         },
+        sign_in: None,
         patience: Duration::from_mins(1),
     })
 }
