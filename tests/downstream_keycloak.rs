@@ -1,6 +1,8 @@
 //! Rollcall pushes to Keycloak: a product with a database behind, which takes no members with a new group, shows
 //! members on request only, and writes names in lower case. One story in one test: the server is heavy.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use rollcall::api::DeletionPolicy;

@@ -1,6 +1,8 @@
 //! Rollcall pushes to third-party SCIM servers: what it changes there, what it leaves alone, what it sends.
 //! Each test runs against scim2-server (strict) and SCIMMY (lenient), neither of them ours.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use http::Method;

@@ -1,4 +1,6 @@
 //! SCIMMY, a SCIM server library for Node: lenient, and departs from the standard where many real apps do.
+//!
+//! To update it: change `package.json`, and `npm install --package-lock-only --omit-lockfile-registry-resolved`.
 
 use std::process::Command;
 use std::time::Duration;
