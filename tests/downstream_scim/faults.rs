@@ -1,23 +1,17 @@
 //! What Rollcall says and does when an app misbehaves: whose fault it is, how long to wait, and that it recovers. The
 //! server behind the proxy is a third party's; only the fault is made up.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::time::Duration;
 
 use http::Method;
 use rollcall::api::{DeletionPolicy, ScimTarget};
 use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
 use rollcall::downstream::{ApplyError, Blame, Downstream as _, Had};
-use rollcall_dev::peers;
 use serde_json::json;
 
-use support::app::{App, Shared, client_of, had, remote_ids};
-use support::fault_proxy::Fault;
-
-static SCIM2_SERVER: Shared = Shared::new(peers::scim2_server);
+use crate::SCIM2_SERVER;
+use crate::support::app::{App, client_of, had, remote_ids};
+use crate::support::fault_proxy::Fault;
 
 #[tokio::test]
 async fn what_concerns_every_item_is_the_app_s_fault() {
