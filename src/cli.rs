@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::telemetry::LogFormat;
+use crate::{receiver::ExternalUrl, telemetry::LogFormat};
 
 /// A SCIM 2.0 receiver inside a Kubernetes operator.
 ///
@@ -60,8 +60,8 @@ pub struct RunArgs {
 
     /// The base URL under which identity providers reach the receiver, for instance https://scim.example.com. A
     /// tenant's own URL is this and /scim/<namespace>/<tenant>/v2.
-    #[arg(long, env = "ROLLCALL_EXTERNAL_URL", value_name = "URL", value_parser = base_url)]
-    pub external_url: String,
+    #[arg(long, env = "ROLLCALL_EXTERNAL_URL", value_name = "URL")]
+    pub external_url: ExternalUrl,
 
     /// The namespaces whose tenants, users, teams and apps to look after, separated by commas. Without any: all
     /// namespaces, which needs rights in all of them.
@@ -118,23 +118,6 @@ impl RunArgs {
         let given = self.operator_namespace.clone().or_else(|| std::env::var("POD_NAMESPACE").ok());
         let found = given.or_else(|| std::fs::read_to_string(Path::new(SERVICE_ACCOUNT_NAMESPACE)).ok());
         found.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
-    }
-}
-
-/// An absolute HTTP URL without query and fragment, and without a slash at its end.
-fn base_url(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text)
-        .map_err(|error| format!("{error}; give something like https://scim.example.com"))?;
-    let is_base = matches!(url.scheme(), "http" | "https")
-        && url.host_str().is_some()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if is_base {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("give http:// or https://, a host and maybe a path, and nothing else".to_owned())
     }
 }
 
@@ -201,14 +184,6 @@ mod tests {
         assert_eq!((size("5"), size("2KiB"), size("16MiB")), (Ok(5), Ok(2048), Ok(16 << 20)));
         for bad in ["", "0", "MiB", "-1", "1GB", "99999999999999999999", "18446744073709551615MiB"] {
             assert!(size(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_base_url_loses_its_last_slash_and_has_no_more_than_a_path() {
-        assert_eq!(base_url("https://scim.example.com/x/"), Ok("https://scim.example.com/x".into()));
-        for bad in ["", "scim.example.com", "ftp://a", "https://a/?b", "https://a/#b", "https://u:p@a"] {
-            assert!(base_url(bad).is_err(), "{bad}");
         }
     }
 

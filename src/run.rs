@@ -2,7 +2,9 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
 use kube::{Api, Client};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -10,11 +12,14 @@ use crate::{
     admin::{Admin, Check},
     cli::RunArgs,
     controllers::{
+        self,
         leader::{Candidate, Leadership},
         tenant::TenantController,
     },
+    downstream::{rbac, scim::ScimOptions},
     metrics::Metrics,
-    store::{Namespaces, Store, TenantKey, Tenants, token_use},
+    receiver::{self, ReceiverState, RequestMetrics, Settings},
+    store::{Namespaces, Store, Tenants, token_use},
 };
 
 mod signals;
@@ -48,6 +53,7 @@ pub enum RunError {
 pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let rollcall = Rollcall::prepare(args).await?;
     let admin = bind("--admin-listen", rollcall.args.admin_listen).await?;
+    let scim = bind("--listen", rollcall.args.listen).await?;
     let mut signals = signals::Signals::listen().map_err(StartError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = rollcall.identity, "started");
 
@@ -56,6 +62,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop_admin = CancellationToken::new();
     let mut parts = Parts::default();
     rollcall.start_store(&mut parts, &stop);
+    rollcall.start_receiver(&mut parts, scim, &stop);
     rollcall.start_controllers(&mut parts, &stop);
     let mut last = Parts::default();
     last.start("the admin endpoint", served(rollcall.admin(&stop).serve(admin, stop_admin.clone())));
@@ -86,6 +93,7 @@ struct Rollcall {
     store: Store,
     tenants: Arc<Tenants>,
     metrics: Arc<Metrics>,
+    requests: RequestMetrics,
 }
 
 impl Rollcall {
@@ -94,11 +102,14 @@ impl Rollcall {
         let identity = start::identity(args.identity.as_deref())?;
         let client = start::connect().await?;
         start::require_crds(&client).await?;
+        let (mut metrics, requests) = (Metrics::new(), RequestMetrics::default());
+        requests.register(metrics.registry());
         Ok(Self {
             namespaces: Namespaces::from_list(args.namespaces.clone()),
             store: Store::new(client.clone()),
             tenants: Arc::new(Tenants::default()),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(metrics),
+            requests,
             args,
             client,
             operator_namespace,
@@ -126,6 +137,20 @@ impl Rollcall {
         });
     }
 
+    /// Every replica answers identity providers, from the start: until it is ready, nothing is sent to it.
+    fn start_receiver(&self, parts: &mut Parts, listener: TcpListener, stop: &CancellationToken) {
+        let mut settings = Settings::new(self.args.external_url.clone());
+        settings.max_body = self.args.max_body;
+        settings.request_timeout = self.args.request_timeout;
+        let (store, tenants) = (self.store.clone(), Arc::clone(&self.tenants));
+        let state = ReceiverState::new(store, tenants, settings, self.requests.clone());
+        let stop = stop.clone();
+        parts.start("the receiver", async move {
+            receiver::serve(listener, state, stop.cancelled_owned()).await;
+            Ok(())
+        });
+    }
+
     /// The controllers run on the replica that leads.
     fn start_controllers(&self, parts: &mut Parts, stop: &CancellationToken) {
         let candidate = Candidate {
@@ -134,30 +159,40 @@ impl Rollcall {
             identity: self.identity.clone(),
             duration: self.args.lease_duration,
         };
+        let (lead, stop) = (self.leader_work(), stop.clone());
+        parts.start("the leader election", async move { candidate.run(stop, lead).await });
+    }
+
+    /// What the leader does, made anew for each leadership: nothing is remembered from an earlier one.
+    fn leader_work(
+        &self,
+    ) -> impl Fn(Leadership) -> BoxFuture<'static, Result<(), RunError>> + Send + 'static {
         let (client, store, namespaces) = (self.client.clone(), self.store.clone(), self.namespaces.clone());
-        let (url, identity, gauge) =
-            (self.args.external_url.clone(), self.identity.clone(), self.metrics.leader.clone());
-        let stop = stop.clone();
-        parts.start("the leader election", async move {
-            let lead = |leadership: Leadership| {
-                let (url, over) = (url.clone(), leadership.over);
-                let endpoint = move |key: &TenantKey| format!("{url}/scim/{}/{}/v2", key.namespace, key.name);
-                let tenants = TenantController::new(
-                    client.clone(),
-                    store.clone(),
-                    Box::new(endpoint),
-                    identity.clone(),
-                );
-                let (namespaces, gauge) = (&namespaces, &gauge);
-                async move {
-                    gauge.set(1);
-                    tenants.run(namespaces, over).await;
-                    gauge.set(0);
-                    Ok(())
-                }
+        let (url, identity) = (self.args.external_url.clone(), self.identity.clone());
+        let (gauge, allow_loopback) = (self.metrics.leader.clone(), self.args.allow_loopback_downstream);
+        move |Leadership { epoch: _, over }| {
+            let url = url.clone();
+            let endpoint = Box::new(move |tenant: &_| url.tenant(tenant));
+            let tenants = TenantController::new(client.clone(), store.clone(), endpoint, identity.clone());
+            let options = controllers::Options {
+                namespaces: namespaces.names().to_vec(),
+                scim: ScimOptions { allow_loopback },
+                rbac_reach: rbac::Reach::default(),
             };
-            candidate.run(stop, lead).await
-        });
+            let apps = controllers::run(client.clone(), store.clone(), options, over.clone());
+            let (namespaces, gauge, store) = (namespaces.clone(), gauge.clone(), store.clone());
+            Box::pin(async move {
+                let _leading = Leading::new(gauge);
+                let apps = async {
+                    // What is not in memory yet would look as if it were gone.
+                    if over.run_until_cancelled(store.wait_until_ready()).await.is_some() {
+                        apps.await;
+                    }
+                };
+                tokio::join!(tenants.run(&namespaces, over.clone()), apps);
+                Ok(())
+            })
+        }
     }
 
     fn admin(&self, stop: &CancellationToken) -> Admin {
@@ -168,6 +203,22 @@ impl Rollcall {
             Box::new(move || tenants.not_ready()),
         ];
         Admin::new(Arc::clone(&self.metrics), checks)
+    }
+}
+
+/// Shows 1 while it lives: also when the work that it stands for is dropped.
+struct Leading(Gauge);
+
+impl Leading {
+    fn new(gauge: Gauge) -> Self {
+        gauge.set(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        self.0.set(0);
     }
 }
 
