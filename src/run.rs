@@ -179,7 +179,7 @@ impl Rollcall {
                 scim: ScimOptions { allow_loopback },
                 rbac_reach: rbac::Reach::default(),
             };
-            let apps = controllers::run(client.clone(), store.clone(), options, over.clone());
+            let apps = Box::pin(controllers::run(client.clone(), store.clone(), options, over.clone()));
             let (namespaces, gauge, store) = (namespaces.clone(), gauge.clone(), store.clone());
             Box::pin(async move {
                 let _leading = Leading::new(gauge);

@@ -1,5 +1,7 @@
 //! Tenants, their tokens and their Secrets: the operator as a process against a real API server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
 #[path = "support/operator.rs"]
 mod operator;
 

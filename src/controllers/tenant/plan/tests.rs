@@ -146,6 +146,7 @@ fn named(name: &str) -> TokenSpec {
     TokenSpec { name: name.into(), ..TokenSpec::default() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "this is what the fields of a spec take")]
 fn seconds(seconds: i64) -> Option<kube::core::Duration> {
     Some(std::time::Duration::from_secs(seconds.try_into().unwrap()).into())
 }
