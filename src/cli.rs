@@ -104,6 +104,12 @@ pub struct RunArgs {
     #[arg(long, env = "ROLLCALL_ALLOW_LOOPBACK_DOWNSTREAM")]
     pub allow_loopback_downstream: bool,
 
+    /// The namespaces in which role bindings may be written, as the installation's RBAC allows it.
+    ///
+    /// Without it, every namespace. An app that grants a role elsewhere says so in its status.
+    #[arg(long, env = "ROLLCALL_RBAC_NAMESPACES", value_delimiter = ',', value_name = "NAMES")]
+    pub rbac_namespaces: Vec<String>,
+
     /// How long a leader that has died is waited for before another replica's controllers take over.
     #[arg(long, env = "ROLLCALL_LEASE_DURATION", default_value = "6s", value_name = "DURATION", value_parser = lease_duration)]
     pub lease_duration: Duration,

@@ -5,12 +5,12 @@
 
 pub mod cli;
 pub mod run;
-pub mod telemetry;
 pub mod admin;
+pub mod metrics;
+pub mod telemetry;
 pub mod receiver;
 pub mod controllers;
 pub mod downstream;
 pub mod store;
 pub mod api;
 pub mod scim;
-pub mod metrics;

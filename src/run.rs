@@ -2,7 +2,6 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
 use kube::{Api, Client};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -16,10 +15,10 @@ use crate::{
         leader::{Candidate, Leadership},
         tenant::TenantController,
     },
-    downstream::{rbac, scim::ScimOptions},
+    downstream::{rbac::Reach, scim::ScimOptions},
     metrics::Metrics,
     receiver::{self, ReceiverState, RequestMetrics, Settings},
-    store::{Namespaces, Store, Tenants, token_use},
+    store::{Namespaces, Store, TenantKey, Tenants, token_use},
 };
 
 mod signals;
@@ -52,8 +51,8 @@ pub enum RunError {
 /// Runs everything until SIGTERM or SIGINT, or until a part fails.
 pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let rollcall = Rollcall::prepare(args).await?;
+    let receiver = bind("--listen", rollcall.args.listen).await?;
     let admin = bind("--admin-listen", rollcall.args.admin_listen).await?;
-    let scim = bind("--listen", rollcall.args.listen).await?;
     let mut signals = signals::Signals::listen().map_err(StartError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = rollcall.identity, "started");
 
@@ -62,8 +61,8 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let stop_admin = CancellationToken::new();
     let mut parts = Parts::default();
     rollcall.start_store(&mut parts, &stop);
-    rollcall.start_receiver(&mut parts, scim, &stop);
     rollcall.start_controllers(&mut parts, &stop);
+    rollcall.start_receiver(&mut parts, receiver, &stop);
     let mut last = Parts::default();
     last.start("the admin endpoint", served(rollcall.admin(&stop).serve(admin, stop_admin.clone())));
 
@@ -137,20 +136,6 @@ impl Rollcall {
         });
     }
 
-    /// Every replica answers identity providers, from the start: until it is ready, nothing is sent to it.
-    fn start_receiver(&self, parts: &mut Parts, listener: TcpListener, stop: &CancellationToken) {
-        let mut settings = Settings::new(self.args.external_url.clone());
-        settings.max_body = self.args.max_body;
-        settings.request_timeout = self.args.request_timeout;
-        let (store, tenants) = (self.store.clone(), Arc::clone(&self.tenants));
-        let state = ReceiverState::new(store, tenants, settings, self.requests.clone());
-        let stop = stop.clone();
-        parts.start("the receiver", async move {
-            receiver::serve(listener, state, stop.cancelled_owned()).await;
-            Ok(())
-        });
-    }
-
     /// The controllers run on the replica that leads.
     fn start_controllers(&self, parts: &mut Parts, stop: &CancellationToken) {
         let candidate = Candidate {
@@ -159,40 +144,59 @@ impl Rollcall {
             identity: self.identity.clone(),
             duration: self.args.lease_duration,
         };
-        let (lead, stop) = (self.leader_work(), stop.clone());
-        parts.start("the leader election", async move { candidate.run(stop, lead).await });
+        let (client, store, options) = (self.client.clone(), self.store.clone(), self.options());
+        let (url, identity, gauge) =
+            (self.args.external_url.clone(), self.identity.clone(), self.metrics.leader.clone());
+        let stop = stop.clone();
+        parts.start("the leader election", async move {
+            let lead = |leadership: Leadership| {
+                let (url, over) = (url.clone(), leadership.over);
+                let endpoint = move |key: &TenantKey| url.tenant(key);
+                let tenants = TenantController::new(
+                    client.clone(),
+                    store.clone(),
+                    Box::new(endpoint),
+                    identity.clone(),
+                );
+                let apps = controllers::run(client.clone(), store.clone(), options.clone(), over.clone());
+                let (namespaces, gauge) = (&options.namespaces, gauge.clone());
+                async move {
+                    let _leading = Leading::new(gauge);
+                    tokio::join!(tenants.run(namespaces, over), Box::pin(apps));
+                    Ok(())
+                }
+            };
+            candidate.run(stop, lead).await
+        });
     }
 
-    /// What the leader does, made anew for each leadership: nothing is remembered from an earlier one.
-    fn leader_work(
-        &self,
-    ) -> impl Fn(Leadership) -> BoxFuture<'static, Result<(), RunError>> + Send + 'static {
-        let (client, store, namespaces) = (self.client.clone(), self.store.clone(), self.namespaces.clone());
-        let (url, identity) = (self.args.external_url.clone(), self.identity.clone());
-        let (gauge, allow_loopback) = (self.metrics.leader.clone(), self.args.allow_loopback_downstream);
-        move |Leadership { epoch: _, over }| {
-            let url = url.clone();
-            let endpoint = Box::new(move |tenant: &_| url.tenant(tenant));
-            let tenants = TenantController::new(client.clone(), store.clone(), endpoint, identity.clone());
-            let options = controllers::Options {
-                namespaces: namespaces.names().to_vec(),
-                scim: ScimOptions { allow_loopback },
-                rbac_reach: rbac::Reach::default(),
-            };
-            let apps = Box::pin(controllers::run(client.clone(), store.clone(), options, over.clone()));
-            let (namespaces, gauge, store) = (namespaces.clone(), gauge.clone(), store.clone());
-            Box::pin(async move {
-                let _leading = Leading::new(gauge);
-                let apps = async {
-                    // What is not in memory yet would look as if it were gone.
-                    if over.run_until_cancelled(store.wait_until_ready()).await.is_some() {
-                        apps.await;
-                    }
-                };
-                tokio::join!(tenants.run(&namespaces, over.clone()), apps);
-                Ok(())
-            })
+    /// What of the command line the controllers of apps need.
+    fn options(&self) -> controllers::Options {
+        let rbac_namespaces = &self.args.rbac_namespaces;
+        controllers::Options {
+            namespaces: self.namespaces.clone(),
+            scim: ScimOptions { allow_loopback: self.args.allow_loopback_downstream },
+            rbac_reach: match rbac_namespaces.is_empty() {
+                true => Reach::Cluster,
+                false => Reach::Namespaces(rbac_namespaces.iter().cloned().collect()),
+            },
         }
+    }
+
+    /// Every replica serves requests, once its store has read everything.
+    fn start_receiver(&self, parts: &mut Parts, listener: TcpListener, stop: &CancellationToken) {
+        let settings = Settings {
+            max_body: self.args.max_body,
+            request_timeout: self.args.request_timeout,
+            ..Settings::new(self.args.external_url.clone())
+        };
+        let (store, tenants) = (self.store.clone(), Arc::clone(&self.tenants));
+        let state = ReceiverState::new(store, tenants, settings, self.requests.clone());
+        let stop = stop.clone();
+        parts.start("the receiver", async move {
+            receiver::serve(listener, state, stop.cancelled_owned()).await;
+            Ok(())
+        });
     }
 
     fn admin(&self, stop: &CancellationToken) -> Admin {
@@ -206,7 +210,7 @@ impl Rollcall {
     }
 }
 
-/// Shows 1 while it lives: also when the work that it stands for is dropped.
+/// Shows 1 while it lives: also when the work that it stands for is dropped at the end of a term.
 struct Leading(Gauge);
 
 impl Leading {

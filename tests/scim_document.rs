@@ -140,6 +140,8 @@ fn a_query_is_read_as_rfc_7644_says() {
             "{pair:?}"
         );
     }
+    let error = ListQuery::parse([("attributes", "a,".repeat(201).as_str())], 100).unwrap_err();
+    assert_eq!(error.scim_type, Some(ScimType::TooMany));
     let error = ListQuery::parse([("filter", "userName eq")], 100).unwrap_err();
     assert_eq!(error.scim_type, Some(ScimType::InvalidFilter));
     let page = list_response(3, 2, vec![json!({ "id": "1" })]);
@@ -147,6 +149,27 @@ fn a_query_is_read_as_rfc_7644_says() {
         (&page["totalResults"], &page["startIndex"], &page["itemsPerPage"]),
         (&json!(3), &json!(2), &json!(1))
     );
+}
+
+#[test]
+fn a_search_request_says_with_json_what_a_query_says() {
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+        "attributes": ["displayName", "userName"],
+        "filter": "displayName sw \"smith\"",
+        "sortBy": null,
+        "startIndex": 1,
+        "count": 10,
+    });
+    let pairs = [
+        ("attributes", "displayName,userName"),
+        ("filter", "displayName sw \"smith\""),
+        ("startIndex", "1"),
+        ("count", "10"),
+    ];
+    assert_eq!(ListQuery::parse_search(&body, 100).unwrap(), ListQuery::parse(pairs, 100).unwrap());
+    assert!(ListQuery::parse_search(&json!({ "count": true }), 100).is_err());
+    assert!(ListQuery::parse_search(&json!([]), 100).is_err());
 }
 
 #[test]

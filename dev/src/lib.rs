@@ -14,6 +14,7 @@
 //! A test that does not break its control plane shares one with its whole process: [`shared::control_plane`].
 
 pub mod assets;
+pub mod chart;
 mod control_plane;
 mod error;
 mod family;

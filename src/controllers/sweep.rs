@@ -22,7 +22,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = every.tick() => {
-                if let Err(error) = sweeper.sweep(&context.store, &context.options.namespaces).await {
+                if let Err(error) = sweeper.sweep(&context.store, context.options.namespaces.names()).await {
                     tracing::warn!(%error, "could not clear up; it is tried again later");
                 }
             }

@@ -1,5 +1,7 @@
 //! A third-party SCIM server with a proxy in front, and Rollcall's client of it.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -8,25 +10,60 @@ use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
 use rollcall::downstream::{Downstream as _, Had, Has, MemberView, TeamView, UserView};
 use rollcall_dev::peers::{Peer, PeerError};
 use serde_json::{Map, Value, json};
+use tokio::sync::OnceCell;
 
 use super::fault_proxy::FaultProxy;
 
-/// One server of somebody else's, all for one test.
+/// A server that the tests of one process share; it ends with the process.
+#[derive(Debug)]
+pub struct Shared {
+    start: fn() -> Result<Peer, PeerError>,
+    peer: OnceLock<Result<Peer, PeerError>>,
+    crowd: OnceCell<Vec<MemberView>>,
+}
+
+/// What one test has: a proxy and a client of its own in front of a shared server, and names that no other test uses.
 #[derive(Debug)]
 pub struct App {
-    pub peer: Peer,
+    pub peer: &'static Peer,
     pub proxy: FaultProxy,
     pub scim: ScimApp,
+    shared: &'static Shared,
     http: Client,
+    number: u32,
+}
+
+impl Shared {
+    pub const fn new(start: fn() -> Result<Peer, PeerError>) -> Self {
+        Self { start, peer: OnceLock::new(), crowd: OnceCell::const_new() }
+    }
+
+    fn peer(&self) -> &Peer {
+        self.peer.get_or_init(self.start).as_ref().unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 impl App {
-    pub async fn start(server: fn() -> Result<Peer, PeerError>) -> Self {
-        let peer = tokio::task::spawn_blocking(server).await.unwrap().unwrap();
+    pub async fn start(server: &'static Shared) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let peer = tokio::task::spawn_blocking(|| server.peer()).await.unwrap();
         let proxy = FaultProxy::start(&peer.base_url).await;
         let scim = client_of(&proxy.base_url(), &peer.token);
         let http = Client::builder().no_proxy().build().unwrap();
-        Self { peer, proxy, scim, http }
+        Self { peer, proxy, scim, shared: server, http, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// A name that no other test uses.
+    pub fn name(&self, name: &str) -> String {
+        format!("{name}-{}", self.number)
+    }
+
+    pub fn user(&self, name: &str) -> UserView {
+        user(&self.name(name))
+    }
+
+    pub fn team(&self, name: &str, members: &[MemberView]) -> TeamView {
+        team(&self.name(name), members)
     }
 
     /// Rollcall as if it had just been started: it remembers nothing.
@@ -74,18 +111,34 @@ impl App {
     pub async fn members(&self, group: &str) -> Vec<String> {
         let body = self.get(&format!("/Groups/{group}?attributes=members")).await;
         let members = body["members"].as_array().cloned().unwrap_or_default();
-        let mut ids: Vec<String> = members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
+        let mut ids: Vec<String> =
+            members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
         ids.sort();
         ids
     }
 
+    /// Pushes that many users, and gives them as members.
+    pub async fn members_of(&self, count: usize) -> Vec<MemberView> {
+        let mut members = Vec::new();
+        for number in 0..count {
+            members.push(self.member(&format!("m{number:03}")).await);
+        }
+        members
+    }
+
+    /// 302 users whom several tests put into groups.
+    pub async fn crowd(&self) -> &'static [MemberView] {
+        self.shared.crowd.get_or_init(|| self.members_of(302)).await
+    }
+
     /// Pushes a user whom the server does not have yet, and gives them as a member.
     pub async fn member(&self, name: &str) -> MemberView {
-        let has = self.scim.apply_user(&user(name), &Had::default()).await.unwrap();
+        let user = self.user(name);
+        let has = self.scim.apply_user(&user, &Had::default()).await.unwrap();
         MemberView {
-            id: format!("our-{name}"),
+            id: user.id,
             remote_id: has.remote_id,
-            user_name: name.to_owned(),
+            user_name: self.name(name),
             email: None,
             external_id: None,
         }
@@ -103,18 +156,18 @@ pub fn client_of(url: &str, token: &str) -> ScimApp {
 }
 
 /// An active user with a few attributes.
-pub fn user(name: &str) -> UserView {
+fn user(name: &str) -> UserView {
     let document = json!({
         "userName": name,
         "externalId": format!("ext-{name}"),
         "name": { "givenName": "Ada", "familyName": "Lovelace" },
         "displayName": "Ada Lovelace",
-        "emails": [{ "value": name, "type": "work", "primary": true }],
+        "emails": [{ "value": format!("{name}@example.com"), "type": "work", "primary": true }],
     });
     UserView { id: format!("our-{name}"), active: true, document: map(document) }
 }
 
-pub fn team(name: &str, members: &[MemberView]) -> TeamView {
+fn team(name: &str, members: &[MemberView]) -> TeamView {
     TeamView {
         id: format!("our-{name}"),
         display_name: name.to_owned(),
@@ -123,7 +176,7 @@ pub fn team(name: &str, members: &[MemberView]) -> TeamView {
     }
 }
 
-pub fn map(value: Value) -> Map<String, Value> {
+fn map(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).unwrap()
 }
 

@@ -123,7 +123,9 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
         tokio::spawn(async move {
             let service = service_fn(move |request| handle(Arc::clone(&state), request));
             // An error is how `Fault::Drop` ends a connection.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -152,7 +154,9 @@ async fn handle(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
             }
             Ok(response.body(Full::from(body)).unwrap())
         }
-        Some(Fault::Hang) => Ok(std::future::pending::<Result<_, Infallible>>().await.unwrap_or_else(|never| match never {})),
+        Some(Fault::Hang) => {
+            Ok(std::future::pending::<Result<_, Infallible>>().await.unwrap_or_else(|never| match never {}))
+        }
         Some(Fault::Drop) => Err(Dropped),
         Some(Fault::LoseAnswer) => {
             state.pass_on(parts.method, &path, parts.headers, body).await;
@@ -171,7 +175,13 @@ impl State {
         }
     }
 
-    async fn pass_on(&self, method: Method, path: &str, mut headers: HeaderMap, body: Bytes) -> Response<Full<Bytes>> {
+    async fn pass_on(
+        &self,
+        method: Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
         headers.remove(http::header::HOST);
         let call = self.http.request(method, format!("{}{path}", self.server)).headers(headers).body(body);
         let answer = call.send().await.unwrap();

@@ -34,14 +34,12 @@ use crate::{
 /// Namespace and name of an app.
 type AppKey = (String, String);
 
-/// Runs a worker for each app of `namespaces` (all, if there is none) until `stop`.
+/// Runs a worker for each app until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {
-    let mut apps = select_all(context.namespaces_or_all().map(|namespace| {
-        let client = context.client.clone();
-        let api: Api<DownstreamApp> =
-            if namespace.is_empty() { Api::all(client) } else { Api::namespaced(client, &namespace) };
-        watcher(api, watcher::Config::default()).default_backoff().boxed()
-    }));
+    let watches = context.options.namespaces.apis::<DownstreamApp>(&context.client);
+    let watches =
+        watches.into_iter().map(|api| watcher(api, watcher::Config::default()).default_backoff().boxed());
+    let mut apps = select_all(watches);
     let mut workers: HashMap<AppKey, Running> = HashMap::new();
     loop {
         let event = tokio::select! {

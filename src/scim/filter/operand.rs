@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::{Literal, Op, Test};
 use crate::scim::error::ScimError;
-use crate::scim::fold::fold_case;
+use crate::scim::fold::{fold_case, is_same_folded};
 use crate::scim::instant;
 use crate::scim::path::AttrPath;
 use crate::scim::schema::{Attribute, Kind};
@@ -37,8 +37,8 @@ impl Operand {
             |expected: &str| Err(ScimError::invalid_filter(format!("{path} {} {expected}", op.as_str())));
         let ordered = matches!(op, Op::Gt | Op::Ge | Op::Lt | Op::Le);
         match (attribute.kind, literal) {
-            // RFC 7644 table 3: "Boolean and Binary attributes SHALL cause a failed response (HTTP status code 400)
-            // with "scimType" of "invalidFilter"".
+            // RFC 7644 table 3: "Boolean and Binary attributes SHALL cause a failed response (HTTP status
+            // code 400) with "scimType" of "invalidFilter"".
             (Kind::Boolean | Kind::Binary, _) if ordered => {
                 wrong("is not defined: the attribute has no order")
             }
@@ -146,9 +146,9 @@ fn is_node_present(fields: &Map<String, Value>) -> bool {
 }
 
 fn compare_folded(op: Op, found: &str, wanted: &str) -> bool {
-    // Nearly all values are ASCII, and equality nearly all comparisons: neither needs a new string.
-    if op == Op::Eq && found.is_ascii() {
-        return found.eq_ignore_ascii_case(wanted);
+    // Nearly all comparisons are for equality, and need no new string.
+    if op == Op::Eq {
+        return is_same_folded(found, wanted);
     }
     compare_text(op, &fold_case(found), wanted)
 }

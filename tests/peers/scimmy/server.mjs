@@ -31,7 +31,8 @@ function keep(Resource, uniqueName) {
             return kept.get(id);
         })
         .egress((resource) => {
-            if (!resource.id) return [...kept.values()];
+            // Filtering is left to the store, with the library's own filter.
+            if (!resource.id) return resource.filter?.match([...kept.values()]) ?? [...kept.values()];
             if (!kept.has(resource.id)) throw missing(resource.id);
             return kept.get(resource.id);
         })
