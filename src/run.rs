@@ -160,11 +160,11 @@ impl Rollcall {
                 );
                 let apps = controllers::run(client.clone(), store.clone(), options.clone(), over.clone());
                 let (namespaces, gauge) = (&options.namespaces, gauge.clone());
-                async move {
+                Box::pin(async move {
                     let _leading = Leading::new(gauge);
-                    tokio::join!(tenants.run(namespaces, over), Box::pin(apps));
+                    tokio::join!(tenants.run(namespaces, over), apps);
                     Ok(())
-                }
+                })
             };
             candidate.run(stop, lead).await
         });
@@ -176,9 +176,10 @@ impl Rollcall {
         controllers::Options {
             namespaces: self.namespaces.clone(),
             scim: ScimOptions { allow_loopback: self.args.allow_loopback_downstream },
-            rbac_reach: match rbac_namespaces.is_empty() {
-                true => Reach::Cluster,
-                false => Reach::Namespaces(rbac_namespaces.iter().cloned().collect()),
+            rbac_reach: if rbac_namespaces.is_empty() {
+                Reach::Cluster
+            } else {
+                Reach::Namespaces(rbac_namespaces.iter().cloned().collect())
             },
         }
     }

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use k8s_openapi::{
     ByteString,
-    api::{core::v1::Secret, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::Condition,
+    api::{
+        core::v1::{ResourceQuota, ResourceQuotaSpec, Secret},
+        events::v1::Event,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition},
 };
 use kube::{
     Api,
@@ -128,6 +131,7 @@ fn with(tokens: Vec<TokenSpec>) -> ScimTenantSpec {
     ScimTenantSpec { tokens, ..ScimTenantSpec::default() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "this is what the fields of a spec take")]
 fn seconds(seconds: u64) -> Option<kube::core::Duration> {
     Some(Duration::from_secs(seconds).into())
 }
@@ -249,6 +253,29 @@ async fn a_secret_that_is_not_ours_is_left_alone_and_reported() {
     assert_eq!(it.secrets.get("okta-default").await.unwrap(), foreign);
     it.secrets.delete("okta-default", &DeleteParams::default()).await.unwrap();
     it.condition("Ready", "True", "Serving").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_may_not_be_written_is_reported_and_tried_again() {
+    let it = Fixture::new().await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(it.operator.client.clone(), &it.operator.namespace);
+    let none = ResourceQuota {
+        metadata: ObjectMeta { name: Some("none".into()), ..ObjectMeta::default() },
+        spec: Some(ResourceQuotaSpec {
+            hard: Some([("count/secrets".to_owned(), Quantity("0".into()))].into()),
+            ..ResourceQuotaSpec::default()
+        }),
+        ..ResourceQuota::default()
+    };
+    quotas.create(&PostParams::default(), &none).await.unwrap();
+    eventually("the quota holds", SOON, || async { quotas.get("none").await.unwrap().status?.hard }).await;
+    it.apply(ScimTenantSpec::default()).await;
+    let ready = it.condition("Ready", "False", "SecretNotWritten").await;
+    assert!(ready.message.contains("okta-default") && ready.message.contains("quota"), "{}", ready.message);
+    quotas.delete("none", &DeleteParams::default()).await.unwrap();
+    it.condition("Ready", "True", "Serving").await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
