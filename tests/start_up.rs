@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 fn rollcall(arguments: &[&str]) -> Output {
     let kubeconfig = rollcall_dev::shared::control_plane().unwrap().kubeconfig_path();
     Command::new(env!("CARGO_BIN_EXE_rollcall"))
+        .env_remove("POD_NAMESPACE")
         .env("KUBECONFIG", kubeconfig)
         .args(arguments)
         .output()
