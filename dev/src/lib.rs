@@ -18,6 +18,7 @@ pub mod chart;
 mod control_plane;
 mod error;
 mod family;
+pub mod peers;
 pub mod ports;
 mod scratch;
 pub mod shared;

@@ -5,6 +5,7 @@
 //! When to call, in which order, and when to try again is the controllers' business.
 
 pub mod rbac;
+pub mod scim;
 
 use std::time::Duration;
 

@@ -161,7 +161,7 @@ mod tests {
     fn a_malformed_path_says_where_and_what_was_expected() {
         for (text, part) in [
             ("", "column 1: expected an attribute name, found the end"),
-            ("emails[type eq \"work\"", "column 21: expected"),
+            ("emails[type eq \"work\"", "column 22: expected"),
             ("emails[type eq \"work\"]value", "after \"]\" a sub-attribute"),
             ("emails[type eq \"work\"].value.x", "after \"]\" a sub-attribute"),
             ("a.b.c", "is not an attribute name"),

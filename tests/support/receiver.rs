@@ -1,0 +1,113 @@
+//! A receiver in this process, over the real API server: for tests that are about what it answers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use rollcall::{
+    api::{ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenSpec, TokenStatus},
+    receiver::{ReceiverState, RequestMetrics, Settings, serve},
+    store::{Store, Tenants, Token},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::dialogue::Endpoint;
+
+/// A running receiver with a namespace of its own.
+pub struct Receiver {
+    address: String,
+    namespace: String,
+    tenants: Arc<Tenants>,
+    stop: CancellationToken,
+    parts: Vec<JoinHandle<()>>,
+}
+
+static NAMESPACES: AtomicUsize = AtomicUsize::new(0);
+static TENANTS: AtomicUsize = AtomicUsize::new(0);
+
+impl Receiver {
+    /// Starts it, and waits until it can answer.
+    pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// Starts it with other settings.
+    pub async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        // Another test of this process may have chosen the same provider already.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let namespace = format!("dialogue-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed));
+        let client = prepare(&namespace).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let mut settings = Settings::new(address.parse().unwrap());
+        adjust(&mut settings);
+        let (store, tenants, stop) =
+            (Store::new(client), Arc::new(Tenants::default()), CancellationToken::new());
+        let state = ReceiverState::new(store.clone(), tenants.clone(), settings, RequestMetrics::default());
+        let follow = tokio::spawn({
+            let (store, namespaces, stop) = (store.clone(), vec![namespace.clone()], stop.clone());
+            async move { store.follow(&namespaces, stop).await }
+        });
+        let served = tokio::spawn(serve(listener, state, stop.clone().cancelled_owned()));
+        tokio::time::timeout(Duration::from_secs(30), store.wait_until_ready()).await.unwrap();
+        Self { address, namespace, tenants, stop, parts: vec![follow, served] }
+    }
+
+    /// A client that follows no redirections, as the receiver sends none.
+    pub fn http(&self) -> reqwest::Client {
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    }
+
+    /// A new tenant without users, and a token that may do everything.
+    pub async fn tenant(&self) -> Endpoint {
+        self.tenant_with(ScimTenantSpec::default(), TokenSpec::default()).await
+    }
+
+    /// A new tenant whose only token is `token`.
+    pub async fn tenant_with(&self, spec: ScimTenantSpec, token: TokenSpec) -> Endpoint {
+        let name = format!("tenant-{}", TENANTS.fetch_add(1, Ordering::Relaxed));
+        let issued = Token::issue().unwrap();
+        let token = TokenSpec { name: "default".to_owned(), ..token };
+        let row = TokenStatus { name: "default".to_owned(), hash: issued.hash(), ..TokenStatus::default() };
+        let mut tenant = ScimTenant::new(&name, ScimTenantSpec { tokens: vec![token], ..spec });
+        tenant.metadata.namespace = Some(self.namespace.clone());
+        tenant.status = Some(ScimTenantStatus { tokens: vec![row], ..ScimTenantStatus::default() });
+        self.tenants.apply(&tenant);
+        let url = format!("{}/scim/{}/{name}/v2", self.address, self.namespace);
+        Endpoint { url, token: issued.reveal().to_owned() }
+    }
+
+    /// Stops it, as the operator does at its end.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for part in self.parts {
+            part.await.unwrap();
+        }
+    }
+}
+
+/// The API server with our CRDs and an empty namespace, and a client for it.
+async fn prepare(namespace: &str) -> Client {
+    let namespace = namespace.to_owned();
+    let kubeconfig = tokio::task::spawn_blocking(move || {
+        let plane = rollcall_dev::shared::control_plane().unwrap();
+        let crds: Vec<String> =
+            rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
+        plane.apply(&crds.join("\n---\n")).unwrap();
+        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        plane.kubectl(&["create", "namespace", &namespace]).unwrap();
+        plane.kubeconfig_path()
+    });
+    let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
