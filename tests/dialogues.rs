@@ -2,7 +2,10 @@
 
 #[path = "support/dialogue.rs"]
 mod dialogue;
+#[path = "support/endpoint.rs"]
+mod endpoint;
 #[path = "support/receiver.rs"]
+#[allow(dead_code, reason = "the receiver's own tests need more of it")]
 mod receiver;
 
 use std::path::{Path, PathBuf};

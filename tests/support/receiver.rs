@@ -2,12 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -17,10 +19,11 @@ use rollcall::{
     receiver::{ReceiverState, RequestMetrics, Settings, serve},
     store::{Store, Tenants, Token},
 };
+use rollcall_dev::ControlPlane;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::dialogue::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// A running receiver with a namespace of its own.
 pub struct Receiver {
@@ -69,21 +72,42 @@ impl Receiver {
 
     /// A new tenant without users, and a token that may do everything.
     pub async fn tenant(&self) -> Endpoint {
-        self.tenant_with(ScimTenantSpec::default(), TokenSpec::default()).await
+        self.tenant_with(TokenSpec::default(), None, false).await
     }
 
-    /// A new tenant whose only token is `token`.
-    pub async fn tenant_with(&self, spec: ScimTenantSpec, token: TokenSpec) -> Endpoint {
+    /// A new tenant whose only token is `token`; with an expiry, and perhaps suspended.
+    pub async fn tenant_with(
+        &self,
+        token: TokenSpec,
+        expires_at: Option<Timestamp>,
+        suspend: bool,
+    ) -> Endpoint {
         let name = format!("tenant-{}", TENANTS.fetch_add(1, Ordering::Relaxed));
         let issued = Token::issue().unwrap();
-        let token = TokenSpec { name: "default".to_owned(), ..token };
-        let row = TokenStatus { name: "default".to_owned(), hash: issued.hash(), ..TokenStatus::default() };
-        let mut tenant = ScimTenant::new(&name, ScimTenantSpec { tokens: vec![token], ..spec });
+        let tokens = vec![TokenSpec { name: "default".to_owned(), ..token }];
+        let row = TokenStatus {
+            name: "default".to_owned(),
+            hash: issued.hash(),
+            expires_at: expires_at.map(Time),
+            ..TokenStatus::default()
+        };
+        let mut tenant =
+            ScimTenant::new(&name, ScimTenantSpec { tokens, suspend, ..ScimTenantSpec::default() });
         tenant.metadata.namespace = Some(self.namespace.clone());
         tenant.status = Some(ScimTenantStatus { tokens: vec![row], ..ScimTenantStatus::default() });
         self.tenants.apply(&tenant);
         let url = format!("{}/scim/{}/{name}/v2", self.address, self.namespace);
         Endpoint { url, token: issued.reveal().to_owned() }
+    }
+
+    /// What it listens on, without a scheme.
+    pub fn authority(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// Tells it to stop. Requests that have begun are still answered.
+    pub fn begin_to_stop(&self) {
+        self.stop.cancel();
     }
 
     /// Stops it, as the operator does at its end.
@@ -99,15 +123,24 @@ impl Receiver {
 async fn prepare(namespace: &str) -> Client {
     let namespace = namespace.to_owned();
     let kubeconfig = tokio::task::spawn_blocking(move || {
-        let plane = rollcall_dev::shared::control_plane().unwrap();
-        let crds: Vec<String> =
-            rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
-        plane.apply(&crds.join("\n---\n")).unwrap();
-        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        let plane = control_plane();
         plane.kubectl(&["create", "namespace", &namespace]).unwrap();
         plane.kubeconfig_path()
     });
     let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// This process's control plane, which has our CRDs.
+fn control_plane() -> &'static ControlPlane {
+    static WITH_CRDS: OnceLock<&ControlPlane> = OnceLock::new();
+    WITH_CRDS.get_or_init(|| {
+        let plane = rollcall_dev::shared::control_plane().unwrap();
+        let crds: Vec<String> =
+            rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
+        plane.apply(&crds.join("\n---\n")).unwrap();
+        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        plane
+    })
 }
