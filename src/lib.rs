@@ -4,11 +4,11 @@
 //! `tests/architecture.rs` holds that.
 
 pub mod admin;
-pub mod api;
+pub mod metrics;
+pub mod telemetry;
+pub mod receiver;
 pub mod controllers;
 pub mod downstream;
-pub mod metrics;
-pub mod receiver;
-pub mod scim;
 pub mod store;
-pub mod telemetry;
+pub mod api;
+pub mod scim;

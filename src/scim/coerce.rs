@@ -151,7 +151,12 @@ pub(crate) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        Value::Array(items) => match items.as_slice() {
+            [] | [Value::Null] => true,
+            [Value::String(text)] => text.is_empty(),
+            _ => false,
+        },
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
 }
 

@@ -17,6 +17,7 @@ mod peers;
 mod retry;
 mod select;
 mod slices;
+pub mod sweep;
 mod teams;
 pub mod tenant;
 mod tenant_watch;

@@ -46,6 +46,11 @@ impl SliceCache {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.into(), name.into()));
     }
 
+    /// Namespace and name of every slice known here.
+    pub(super) fn names(&self) -> Vec<(Id, Id)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Keeps only the slices of a namespace that exist.
     pub(super) fn retain(&self, namespace: &str, listed: impl Fn(&str, &str) -> bool) {
         let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);

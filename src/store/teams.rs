@@ -149,6 +149,21 @@ impl Store {
         }
     }
 
+    /// Takes a member who is gone out of a team, whoever declared the team.
+    pub async fn remove_member(
+        &self,
+        tenant: &TenantKey,
+        team: &str,
+        member: &str,
+    ) -> Result<(), StoreError> {
+        let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
+        match self.change_team(tenant, team, None, |document| Ok((document, gone.clone()))).await {
+            // What people declare is theirs to change; the member is left out of every answer meanwhile.
+            Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// One compare-and-swap, after the new slices are there; `None` if the object has changed since.
     async fn swap_team(
         &self,

@@ -1,4 +1,4 @@
-//! Finds the equalities in a filter, so that a store can answer them from an index.
+//! Finds the equalities in a filter, so that a store can operand them from an index.
 
 use super::{Filter, Literal, Node, Op, Term, Test};
 use crate::scim::path::AttrPath;

@@ -9,7 +9,7 @@ use crate::scim::coerce::{
 };
 use crate::scim::error::ScimError;
 use crate::scim::filter::{Filter, Literal, Matcher};
-use crate::scim::fold::fold_case;
+use crate::scim::fold::is_same_folded;
 use crate::scim::json::Limits;
 use crate::scim::schema::Attribute;
 
@@ -94,22 +94,22 @@ impl Change<'_> {
         value: Option<Value>,
     ) -> Result<Vec<Value>, ScimError> {
         let matcher = Matcher::for_elements(filter, self.attribute)?;
-        let matched: Vec<usize> =
+        let selected: Vec<usize> =
             (0..elements.len()).filter(|index| matcher.matches_element(&elements[*index])).collect();
         match (self.op, self.sub) {
             (PatchOp::Remove, None) => {
                 let mut index = 0..;
-                elements.retain(|_| index.next().is_some_and(|index| !matched.contains(&index)));
+                elements.retain(|_| index.next().is_some_and(|index| !selected.contains(&index)));
                 Ok(elements)
             }
-            (PatchOp::Add | PatchOp::Replace, _) if matched.is_empty() => {
+            (PatchOp::Add | PatchOp::Replace, _) if selected.is_empty() => {
                 self.create(filter, elements, value.unwrap_or_default())
             }
             (PatchOp::Remove | PatchOp::Add | PatchOp::Replace, Some(sub)) => {
-                self.set_sub(sub, elements, &matched, value)
+                self.set_sub(sub, elements, &selected, value)
             }
             (PatchOp::Add | PatchOp::Replace, None) => {
-                self.overwrite_selected(filter, elements, &matched, value.unwrap_or_default())
+                self.overwrite_selected(filter, elements, &selected, value.unwrap_or_default())
             }
         }
     }
@@ -130,16 +130,13 @@ impl Change<'_> {
         };
         for index in indexes {
             let Some(Value::Object(fields)) = elements.get_mut(*index) else { continue };
-            match &value {
-                Some(value) => {
-                    overwrite(fields, Map::from_iter([(sub.name.clone(), value.clone())]));
-                }
-                None => {
-                    fields.shift_remove(&sub.name);
-                    if fields.is_empty() || (sub.name == "value" && is_only_labels(fields)) {
-                        fields.clear();
-                    }
-                }
+            if let Some(value) = &value {
+                overwrite(fields, Map::from_iter([(sub.name.clone(), value.clone())]));
+                continue;
+            }
+            fields.shift_remove(&sub.name);
+            if sub.name == "value" && is_only_labels(fields) {
+                fields.clear();
             }
         }
         settle_primary(&mut elements, indexes);
@@ -264,7 +261,7 @@ impl Change<'_> {
         match (left.get(name), right.get(name)) {
             (Some(Value::String(left)), Some(Value::String(right))) => {
                 let exact = self.attribute.sub(name).is_some_and(|sub| sub.case_exact);
-                left == right || (!exact && fold_case(left) == fold_case(right))
+                if exact { left == right } else { is_same_folded(left, right) }
             }
             (left, right) => left == right,
         }

@@ -6,6 +6,7 @@ mod elements;
 mod members;
 
 use serde_json::{Map, Value};
+use std::fmt;
 
 pub use apply::apply;
 
@@ -21,14 +22,13 @@ use super::path::PatchPath;
 pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// The body of a PATCH. It can be applied again and again, to replay it on a fresh document.
-///
-/// `Debug` shows values, and one may be a password: do not log it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchRequest {
     pub operations: Vec<Operation>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// One change. Its `Debug` leaves the value out, which may be a password.
+#[derive(Clone, PartialEq)]
 pub struct Operation {
     pub op: PatchOp,
     pub path: Option<PatchPath>,
@@ -127,6 +127,13 @@ impl Operation {
             return Err(ScimError::invalid_value(format!("{} needs a value", op.as_str())));
         }
         Ok(Self { op, path, value })
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, path, value: _ } = self;
+        f.debug_struct("Operation").field("op", op).field("path", path).finish_non_exhaustive()
     }
 }
 

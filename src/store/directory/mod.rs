@@ -3,13 +3,14 @@
 //! It is fed by the API server's watches and, at once, by this process's own writes. Versions only go forward: an
 //! older version of an object never replaces a newer one, whichever way it arrives.
 
+mod feed;
 mod graves;
 mod index;
 mod teams;
 mod users;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -18,7 +19,7 @@ use tokio::sync::broadcast;
 
 use self::{graves::Graves, teams::Teams, users::Users};
 use super::{
-    membership::{Id, Members, SliceMembers},
+    membership::{Id, Members},
     tenant::TenantKey,
     view::{GroupView, MemberView, TeamView, UserView},
 };
@@ -42,6 +43,9 @@ struct Tenant {
     users: Users,
     teams: Teams,
     graves: Graves,
+    /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
+    leaving_users: HashMap<Id, Arc<User>>,
+    leaving_teams: HashMap<Id, Arc<Team>>,
 }
 
 /// Something that downstream apps may have to hear of.
@@ -103,6 +107,66 @@ impl Directory {
         let tenants = self.read();
         let teams = &tenants.get(tenant)?.teams;
         Some((teams.get(id)?.clone(), teams.members(id)?.clone()))
+    }
+
+    /// A user who was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<Arc<User>> {
+        self.read().get(tenant)?.leaving_users.get(id).cloned()
+    }
+
+    /// A team that was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_team(&self, tenant: &TenantKey, id: &str) -> Option<Arc<Team>> {
+        self.read().get(tenant)?.leaving_teams.get(id).cloned()
+    }
+
+    /// Every user and team of a tenant that was deleted and still waits: their ids.
+    pub fn leaving(&self, tenant: &TenantKey) -> (Vec<Id>, Vec<Id>) {
+        let tenants = self.read();
+        let Some(tenant) = tenants.get(tenant) else { return Default::default() };
+        (tenant.leaving_users.keys().cloned().collect(), tenant.leaving_teams.keys().cloned().collect())
+    }
+
+    /// Every tenant that has, or had, users or teams.
+    pub fn tenants(&self) -> Vec<TenantKey> {
+        self.read().keys().cloned().collect()
+    }
+
+    /// Namespace and name of every slice that a team names.
+    pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
+        let tenants = self.read();
+        let teams =
+            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        teams
+            .flat_map(|(namespace, team)| {
+                let slices = team.object().spec.membership.slices.iter();
+                slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
+            })
+            .collect()
+    }
+
+    /// The teams that name a user or team as a member.
+    pub fn teams_naming(&self, tenant: &TenantKey, member: &str) -> Vec<TeamView> {
+        let tenants = self.read();
+        tenants.get(tenant).map(|it| it.teams.teams_of(member).cloned().collect()).unwrap_or_default()
+    }
+
+    /// The users in a team, those of teams within it included, each once, sorted by id.
+    pub fn people_of(&self, tenant: &TenantKey, team: &str) -> Vec<UserView> {
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let mut people: BTreeMap<Id, UserView> = BTreeMap::new();
+        let mut seen: HashSet<Id> = HashSet::from([team.into()]);
+        let mut next: Vec<Id> = vec![team.into()];
+        while let Some(team) = next.pop() {
+            for member in teams.members(&team).into_iter().flat_map(|members| members.iter()) {
+                if let Some(user) = users.get(&member) {
+                    people.insert(member, user.clone());
+                } else if teams.get(&member).is_some() && seen.insert(member.clone()) {
+                    next.push(member);
+                }
+            }
+        }
+        people.into_values().collect()
     }
 
     /// Those users that can match all of `terms`: narrowed by the most selective index, or all of them.
@@ -180,85 +244,6 @@ impl Directory {
         }
         found.sort_by(|a, b| a.id.cmp(&b.id));
         found
-    }
-
-    pub(super) fn put_user(&self, user: Arc<User>) {
-        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
-        let id: Id = user.name_any().into();
-        let changed = self.write(&tenant, |it| match is_gone(user.as_ref()) {
-            true => it.graves.bury(&id, version(user.as_ref())) && it.users.remove(&id),
-            false => !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user),
-        });
-        if changed {
-            self.tell(Change::User { tenant, id });
-        }
-    }
-
-    /// Forgets a user whose object is gone; `version` is the one it had at the end.
-    pub(super) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
-        self.write(tenant, |it| {
-            let version = version.max(it.users.get(id).map_or(0, |user| self::version(user.object())));
-            it.graves.bury(id, version);
-            it.users.remove(id)
-        });
-        self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
-    }
-
-    pub(super) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
-        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
-        let id: Id = team.name_any().into();
-        let moves = self.write(&tenant, |it| match is_gone(team.as_ref()) {
-            true if it.graves.bury(&id, version(team.as_ref())) => it.teams.remove(&id),
-            false if !it.graves.holds(&id, version(team.as_ref())) => it.teams.put(team, slices),
-            true | false => None,
-        });
-        if let Some(moves) = moves {
-            let moved = moves.joined.into_iter().chain(moves.left).collect();
-            self.tell(Change::Team { tenant, id, moved });
-        }
-    }
-
-    /// Forgets a team whose object is gone; `version` is the one it had at the end.
-    pub(super) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
-        let moves = self.write(tenant, |it| {
-            let version = version.max(it.teams.get(id).map_or(0, |team| self::version(team.object())));
-            it.graves.bury(id, version);
-            it.teams.remove(id)
-        });
-        let moved = moves.unwrap_or_default().left.into();
-        self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved });
-    }
-
-    /// The users of a namespace (all of them if it is empty) that are here but not listed.
-    pub(super) fn unlisted_users(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.users.iter().map(|user| user.id().into()).collect())
-    }
-
-    /// The teams of a namespace (all of them if it is empty) that are here but not listed.
-    pub(super) fn unlisted_teams(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.teams.iter().map(|team| team.id().into()).collect())
-    }
-
-    fn unlisted(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-        ids: impl Fn(&Tenant) -> Vec<Id>,
-    ) -> Vec<(TenantKey, Id)> {
-        let tenants = self.read();
-        let here =
-            tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
-        here.flat_map(|(key, tenant)| ids(tenant).into_iter().map(move |id| (key.clone(), id)))
-            .filter(|(key, id)| !listed(key, id))
-            .collect()
     }
 
     fn tell(&self, change: Change) {
