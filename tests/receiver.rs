@@ -5,18 +5,23 @@ mod endpoint;
 #[path = "support/receiver.rs"]
 mod support;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use endpoint::Endpoint;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
 use rollcall::api::{TokenScope, TokenSpec};
+use rollcall_dev::{Component, ControlPlane, Options};
 use serde_json::{Value, json};
-use support::Receiver;
+use support::{Receiver, install_crds, new_namespace};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tracing_subscriber::EnvFilter;
 
 /// Longer than anything here takes, shorter than anybody's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -292,6 +297,94 @@ async fn every_answer_has_an_id_of_its_own() {
     ids.dedup();
     assert_eq!(ids.len(), 3);
     receiver.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopped_api_server_is_answered_503_and_nothing_of_the_request_stays() {
+    let (plane, namespace) = tokio::task::spawn_blocking(|| {
+        let plane = ControlPlane::start(Options { controller_manager: false, ..Options::default() }).unwrap();
+        install_crds(&plane);
+        let namespace = new_namespace(&plane);
+        (plane, namespace)
+    })
+    .await
+    .unwrap();
+    let receiver = Receiver::start_on(&plane, namespace, |_| ()).await;
+    let tenant = receiver.tenant().await;
+    let create = || {
+        let request = ask(&receiver, "POST", &tenant, "/Users").bearer_auth(&tenant.token);
+        request.json(&json!({ "userName": "durable@example.com" })).timeout(Duration::from_secs(60))
+    };
+
+    plane.kill(Component::ApiServer).unwrap();
+    let response = create().send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+    let found = answer(ask(&receiver, "GET", &tenant, "/Users").bearer_auth(&tenant.token)).await;
+    assert_eq!(found.json::<Value>().await.unwrap()["totalResults"], 0);
+
+    let plane = tokio::task::spawn_blocking(|| {
+        plane.start_component(Component::ApiServer).unwrap();
+        plane
+    });
+    let plane = plane.await.unwrap();
+    assert_eq!(create().send().await.unwrap().status(), 201);
+    receiver.stop().await;
+    drop(plane);
+}
+
+#[tokio::test]
+async fn a_log_at_its_most_talkative_names_nobody_and_no_secret() {
+    let log = Log::default();
+    let (to, filter) = (log.clone(), EnvFilter::new("trace,hyper=info,hyper_util=info,h2=info,reqwest=info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || to.clone());
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    let receiver = Receiver::start().await;
+    let tenant = receiver.tenant().await;
+    let send = |method: &str, path: &str, body: &str| {
+        answer(ask(&receiver, method, &tenant, path).bearer_auth(&tenant.token).body(body.to_owned()))
+    };
+    let body = r#"{"userName": "who@secret.example", "password": "pass-secret", "externalId": "ext-secret"}"#;
+    let created: Value = send("POST", "/Users", body).await.json().await.unwrap();
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    assert_eq!(send("POST", "/Users", body).await.status(), 409);
+    assert_eq!(send("PUT", &path, body).await.status(), 200);
+    let patch = r#"{"Operations": [{"op": "replace", "path": "password", "value": "pass-secret"},
+        {"op": "replace", "path": "emails[value co \"who@secret.example\"].display", "value": "x"}]}"#;
+    assert_eq!(send("PATCH", &path, patch).await.status(), 400);
+    let filter = "/Users?filter=userName%20eq%20%22who@secret.example%22&secret-query=1";
+    assert_eq!(send("GET", filter, "").await.status(), 200);
+    assert_eq!(send("GET", "/Users?filter=userName%20eq%20who@secret.example", "").await.status(), 400);
+    assert_eq!(send("POST", "/Users", r#"{"userName": "who@secret.example" broken"#).await.status(), 400);
+    receiver.stop().await;
+
+    let log = log.text();
+    assert!(log.contains("answered") && log.contains("/Users/{id}"), "{log}");
+    for secret in ["secret", "%40", tenant.token.as_str()] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret:?} is in the log");
+    }
+}
+
+/// What was logged so far.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn head(endpoint: &Endpoint, method: &str, path: &str, more: &str) -> String {

@@ -166,6 +166,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 mod tests {
     use super::*;
     use serde_json::Value;
+    use tower::ServiceExt;
 
     async fn sent(error: impl Into<ReceiverError>) -> (u16, axum::http::HeaderMap, Value) {
         let (parts, body) = error.into().into_response().into_parts();
@@ -212,6 +213,22 @@ mod tests {
             (401, &"Bearer realm=\"rollcall\"".parse().unwrap())
         );
         assert_eq!(body["status"], "401");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_500_and_says_nothing_of_why() {
+        let broken = || async {
+            if true {
+                panic!("because of ada@example.com")
+            }
+        };
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(broken))
+            .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(axum::extract::Request::new(axum::body::Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("ada"));
     }
 
     #[test]

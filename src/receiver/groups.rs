@@ -78,8 +78,8 @@ pub(super) async fn read(
 ) -> Answer {
     let projection = asked.projection(&state.schemas.group)?;
     let team = state.store.team(&granted.tenant, &id).await?;
-    if known.has(team.version()) {
-        return Ok(respond::unchanged(team.version()));
+    if known.has(&team.version()) {
+        return Ok(respond::unchanged(&team.version()));
     }
     answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
 }
@@ -129,7 +129,7 @@ pub(super) async fn patch(
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
     } else {
-        Ok(respond::changed(team.version()))
+        Ok(respond::changed(&team.version()))
     }
 }
 

@@ -77,8 +77,8 @@ pub(super) async fn read(
 ) -> Answer {
     let projection = asked.projection(&state.schemas.user)?;
     let user = state.store.user(&granted.tenant, &id).await?;
-    if known.has(user.version()) {
-        return Ok(respond::unchanged(user.version()));
+    if known.has(&user.version()) {
+        return Ok(respond::unchanged(&user.version()));
     }
     Ok(answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection))
 }

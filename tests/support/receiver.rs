@@ -45,10 +45,20 @@ impl Receiver {
 
     /// Starts it with other settings.
     pub async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let shared = tokio::task::spawn_blocking(|| (shared_plane(), new_namespace(shared_plane())));
+        let (plane, namespace) = shared.await.unwrap();
+        Self::start_on(plane, namespace, adjust).await
+    }
+
+    /// Starts it on a control plane that the test means to break.
+    pub async fn start_on(
+        plane: &ControlPlane,
+        namespace: String,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
         // Another test of this process may have chosen the same provider already.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let namespace = format!("dialogue-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed));
-        let client = prepare(&namespace).await;
+        let client = client(plane).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = Settings::new(address.parse().unwrap());
@@ -119,28 +129,33 @@ impl Receiver {
     }
 }
 
-/// The API server with our CRDs and an empty namespace, and a client for it.
-async fn prepare(namespace: &str) -> Client {
-    let namespace = namespace.to_owned();
-    let kubeconfig = tokio::task::spawn_blocking(move || {
-        let plane = control_plane();
-        plane.kubectl(&["create", "namespace", &namespace]).unwrap();
-        plane.kubeconfig_path()
-    });
-    let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
+/// A namespace that no other test of this process uses.
+pub fn new_namespace(plane: &ControlPlane) -> String {
+    let name = format!("receiver-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed));
+    plane.kubectl(&["create", "namespace", &name]).unwrap();
+    name
+}
+
+/// Makes our kinds known to an API server.
+pub fn install_crds(plane: &ControlPlane) {
+    let crds: Vec<String> =
+        rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
+    plane.apply(&crds.join("\n---\n")).unwrap();
+    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
 }
 
 /// This process's control plane, which has our CRDs.
-fn control_plane() -> &'static ControlPlane {
+fn shared_plane() -> &'static ControlPlane {
     static WITH_CRDS: OnceLock<&ControlPlane> = OnceLock::new();
     WITH_CRDS.get_or_init(|| {
         let plane = rollcall_dev::shared::control_plane().unwrap();
-        let crds: Vec<String> =
-            rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
-        plane.apply(&crds.join("\n---\n")).unwrap();
-        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        install_crds(plane);
         plane
     })
+}
+
+async fn client(plane: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig_path()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
 }
