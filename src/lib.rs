@@ -3,6 +3,8 @@
 //! The rooms, in reading order. An arrow of imports only ever points down this list;
 //! `tests/architecture.rs` holds that.
 
+pub mod cli;
+pub mod run;
 pub mod admin;
 pub mod metrics;
 pub mod telemetry;
