@@ -25,6 +25,9 @@ const RETRY_LATER: Duration = Duration::from_secs(30);
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
+    /// Not everything has been read from the API server yet.
+    #[error("the service has just started and is not ready yet; try again")]
+    Starting,
     /// No token, or not one of this tenant, or one that has expired.
     #[error("a valid bearer token of this tenant is needed")]
     Unauthorized,
@@ -92,7 +95,9 @@ impl ReceiverError {
             Self::NotImplemented => plain(501),
             Self::BodyInterrupted => ScimError::invalid_syntax(detail).into(),
             Self::Suspended => Answer { retry_after: Some(RETRY_LATER), ..plain(503) },
-            Self::TimedOut => Answer { retry_after: Some(Duration::from_secs(1)), ..plain(503) },
+            Self::Starting | Self::TimedOut => {
+                Answer { retry_after: Some(Duration::from_secs(1)), ..plain(503) }
+            }
             Self::Scim(error) => error.into(),
             Self::Store(error) => store_answer(error),
         }

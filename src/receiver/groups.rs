@@ -12,11 +12,10 @@ use super::{
     body::ScimJson,
     location::Links,
     precondition::{Expected, Known},
-    query::{Asked, Listed},
+    query::{Asked, Listed, search_query},
     request::{ResourceId, check_id},
     resource,
     respond::{self, Json},
-    search::search_request,
 };
 use crate::{
     scim::{
@@ -49,7 +48,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &search_request(&body)?).await
+    answer_list(&state, &granted, &links, &search_query(body)?).await
 }
 
 /// RFC 7644 section 3.3.

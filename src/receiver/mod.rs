@@ -17,7 +17,6 @@ mod query;
 mod request;
 mod resource;
 mod respond;
-mod search;
 mod serve;
 mod state;
 mod users;
