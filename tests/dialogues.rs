@@ -1,5 +1,7 @@
 //! Every dialogue under `tests/dialogues` is held, one test per identity provider, each file with fresh tenants.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "support/dialogue.rs"]
 mod dialogue;
 #[path = "support/endpoint.rs"]

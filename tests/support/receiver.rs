@@ -5,19 +5,20 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
-    Client, Config,
+    Api, Client, Config,
+    api::PostParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use rollcall::{
     api::{ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenSpec, TokenStatus},
     receiver::{ReceiverState, RequestMetrics, Settings, serve},
-    store::{Store, Tenants, Token},
+    store::{Namespaces, Store, Tenants, Token},
 };
 use rollcall_dev::ControlPlane;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -29,6 +30,7 @@ use crate::endpoint::Endpoint;
 pub struct Receiver {
     address: String,
     namespace: String,
+    client: Client,
     tenants: Arc<Tenants>,
     stop: CancellationToken,
     parts: Vec<JoinHandle<()>>,
@@ -64,15 +66,20 @@ impl Receiver {
         let mut settings = Settings::new(address.parse().unwrap());
         adjust(&mut settings);
         let (store, tenants, stop) =
-            (Store::new(client), Arc::new(Tenants::default()), CancellationToken::new());
+            (Store::new(client.clone()), Arc::new(Tenants::default()), CancellationToken::new());
         let state = ReceiverState::new(store.clone(), tenants.clone(), settings, RequestMetrics::default());
         let follow = tokio::spawn({
             let (store, namespaces, stop) = (store.clone(), vec![namespace.clone()], stop.clone());
             async move { store.follow(&namespaces, stop).await }
         });
+        let watch = tokio::spawn({
+            let (tenants, client, stop) = (tenants.clone(), client.clone(), stop.clone());
+            let namespaces = Namespaces::from_list(vec![namespace.clone()]);
+            async move { tenants.follow(&client, &namespaces, &stop).await }
+        });
         let served = tokio::spawn(serve(listener, state, stop.clone().cancelled_owned()));
         tokio::time::timeout(Duration::from_secs(30), store.wait_until_ready()).await.unwrap();
-        Self { address, namespace, tenants, stop, parts: vec![follow, served] }
+        Self { address, namespace, tenants, stop, client, parts: vec![follow, watch, served] }
     }
 
     /// A client that follows no redirections, as the receiver sends none.
@@ -103,9 +110,21 @@ impl Receiver {
         };
         let mut tenant =
             ScimTenant::new(&name, ScimTenantSpec { tokens, suspend, ..ScimTenantSpec::default() });
-        tenant.metadata.namespace = Some(self.namespace.clone());
+        let api: Api<ScimTenant> = Api::namespaced(self.client.clone(), &self.namespace);
+        tenant = api.create(&PostParams::default(), &tenant).await.unwrap();
         tenant.status = Some(ScimTenantStatus { tokens: vec![row], ..ScimTenantStatus::default() });
-        self.tenants.apply(&tenant);
+        api.replace_status(&name, &PostParams::default(), &tenant).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        // Long before any expiry, so that a token that has expired is waited for as well.
+        let known = || {
+            self.tenants
+                .authenticate(&self.namespace, &name, issued.reveal(), Timestamp::UNIX_EPOCH)
+                .is_some()
+        };
+        while !known() {
+            assert!(Instant::now() < until, "the receiver has not heard of its tenant");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let url = format!("{}/scim/{}/{name}/v2", self.address, self.namespace);
         Endpoint { url, token: issued.reveal().to_owned() }
     }
