@@ -25,6 +25,11 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // Before everything is read, a good token looks wrong, and a user who exists does not. Both would be
+    // believed: whoever gets a 401 stops, and whoever gets a 404 creates.
+    if !(state.tenants.not_ready().is_empty() && state.store.not_ready().is_empty()) {
+        return ReceiverError::Starting.into_response();
+    }
     let Some(access) = access(&state, &request) else {
         return ReceiverError::Unauthorized.into_response();
     };

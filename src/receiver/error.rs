@@ -25,6 +25,9 @@ const RETRY_LATER: Duration = Duration::from_secs(30);
 /// Why a request is not answered as it was meant.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
+    /// Not everything has been read from the API server yet.
+    #[error("the service has just started and is not ready yet; try again")]
+    Starting,
     /// No token, or not one of this tenant, or one that has expired.
     #[error("a valid bearer token of this tenant is needed")]
     Unauthorized,
@@ -92,7 +95,9 @@ impl ReceiverError {
             Self::NotImplemented => plain(501),
             Self::BodyInterrupted => ScimError::invalid_syntax(detail).into(),
             Self::Suspended => Answer { retry_after: Some(RETRY_LATER), ..plain(503) },
-            Self::TimedOut => Answer { retry_after: Some(Duration::from_secs(1)), ..plain(503) },
+            Self::Starting | Self::TimedOut => {
+                Answer { retry_after: Some(Duration::from_secs(1)), ..plain(503) }
+            }
             Self::Scim(error) => error.into(),
             Self::Store(error) => store_answer(error),
         }
@@ -166,6 +171,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 mod tests {
     use super::*;
     use serde_json::Value;
+    use tower::ServiceExt;
 
     async fn sent(error: impl Into<ReceiverError>) -> (u16, axum::http::HeaderMap, Value) {
         let (parts, body) = error.into().into_response().into_parts();
@@ -212,6 +218,22 @@ mod tests {
             (401, &"Bearer realm=\"rollcall\"".parse().unwrap())
         );
         assert_eq!(body["status"], "401");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_500_and_says_nothing_of_why() {
+        let broken = || async {
+            if true {
+                panic!("because of ada@example.com")
+            }
+        };
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(broken))
+            .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked));
+        let response = router.oneshot(axum::extract::Request::new(axum::body::Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("ada"));
     }
 
     #[test]

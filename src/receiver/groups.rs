@@ -12,11 +12,10 @@ use super::{
     body::ScimJson,
     location::Links,
     precondition::{Expected, Known},
-    query::{Asked, Listed},
+    query::{Asked, Listed, search_query},
     request::{ResourceId, check_id},
     resource,
     respond::{self, Json},
-    search::search_request,
 };
 use crate::{
     scim::{
@@ -49,7 +48,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &search_request(&body)?).await
+    answer_list(&state, &granted, &links, &search_query(body)?).await
 }
 
 /// RFC 7644 section 3.3.
@@ -78,8 +77,8 @@ pub(super) async fn read(
 ) -> Answer {
     let projection = asked.projection(&state.schemas.group)?;
     let team = state.store.team(&granted.tenant, &id).await?;
-    if known.has(team.version()) {
-        return Ok(respond::unchanged(team.version()));
+    if known.has(&team.version()) {
+        return Ok(respond::unchanged(&team.version()));
     }
     answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
 }
@@ -129,7 +128,7 @@ pub(super) async fn patch(
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
     } else {
-        Ok(respond::changed(team.version()))
+        Ok(respond::changed(&team.version()))
     }
 }
 

@@ -17,14 +17,13 @@ mod query;
 mod request;
 mod resource;
 mod respond;
-mod search;
 mod serve;
 mod state;
 mod users;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{any, get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
@@ -57,15 +56,19 @@ pub fn router(state: ReceiverState) -> Router {
         .route("/Bulk", any(error::not_implemented))
         .route("/.search", any(error::not_implemented));
 
-    // The last layer sees a request first: it is given an id, then guarded against panics and delays, then
-    // authenticated. Only after that does a URL or method that we don't know make a difference.
-    Router::new()
+    let routes = Router::new()
         .nest("/scim/{namespace}/{tenant}/v2", tenant)
         .fallback(error::no_such_url)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn(observe::note_route))
+        .with_state(state.clone());
+
+    // The routes are wrapped as a whole, so that not even an Allow header tells a stranger which URLs exist. The
+    // last layer sees a request first: it is given an id, guarded against panics and delays, authenticated.
+    Router::new()
+        .fallback_service(routes)
         .layer(from_fn_with_state(state.clone(), auth::authenticate))
         .layer(from_fn_with_state(state.clone(), request::limit_time))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn_with_state(state.clone(), observe::observe))
-        .with_state(state)
+        .layer(from_fn_with_state(state, observe::observe))
 }

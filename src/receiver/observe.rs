@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{ReceiverState, error::REQUEST_ID};
 use crate::store::TenantKey;
 
-/// What a log and a metric call a request that no route was found for.
+/// What a log and a metric call a request that no route has answered.
 const UNKNOWN_ROUTE: &str = "unknown";
 
 /// Gives the request an id, and tells about it once it is answered.
@@ -24,13 +24,13 @@ const UNKNOWN_ROUTE: &str = "unknown";
 pub(super) async fn observe(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
-    let route = route(&request);
     let started = Instant::now();
     let span = tracing::info_span!("scim", request = %id);
     let mut response = next.run(request).instrument(span).await;
     let (took, status) = (started.elapsed(), response.status().as_u16());
     let seconds = took.as_secs_f64();
     let tenant = response.extensions().get::<TenantKey>().map(tracing::field::display);
+    let route = response.extensions().get::<Route>().map_or(UNKNOWN_ROUTE, |Route(route)| route).to_owned();
     tracing::info!(request = %id, %method, route, tenant, status, seconds, "answered");
     state.metrics.record(&method, &route, status, took);
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -39,9 +39,17 @@ pub(super) async fn observe(State(state): State<ReceiverState>, request: Request
     response
 }
 
-/// The route below a tenant's base URL, such as `/Users/{id}`.
-fn route(request: &Request) -> String {
+/// The route below a tenant's base URL, such as `/Users/{id}`, on its way to those who tell about the request.
+#[derive(Clone)]
+struct Route(String);
+
+/// Notes on an answer which route gave it. Who is not let in as far as the routes has none.
+pub(super) async fn note_route(request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let below = template.and_then(|template| template.split_once("/v2"));
-    below.map_or(UNKNOWN_ROUTE, |(_, route)| route).to_owned()
+    let route = template.and_then(|it| it.split_once("/v2")).map(|(_, route)| Route(route.to_owned()));
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }

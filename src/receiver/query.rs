@@ -4,10 +4,11 @@ use axum::{
     extract::FromRequestParts,
     http::{Uri, request::Parts},
 };
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{ReceiverError, ReceiverState};
-use crate::scim::{list::ListQuery, project::Projection, schema::ResourceSchema};
+use crate::scim::{ScimError, list::ListQuery, project::Projection, schema::ResourceSchema};
 
 /// The largest page of a list.
 pub(super) const MAX_PAGE: usize = 1000;
@@ -15,12 +16,19 @@ pub(super) const MAX_PAGE: usize = 1000;
 /// The page of a client that does not say how large it should be; Okta's own is as large.
 const DEFAULT_PAGE: &str = "100";
 
-/// The query of a list, from a URL or from the body of a `.search`.
-pub(super) fn list_query<'q>(
-    pairs: impl IntoIterator<Item = (&'q str, &'q str)>,
-) -> Result<ListQuery, ReceiverError> {
-    let pairs = std::iter::once(("count", DEFAULT_PAGE)).chain(pairs);
-    Ok(ListQuery::parse(pairs, MAX_PAGE)?)
+/// The query of a list in a URL.
+fn list_query<'q>(pairs: impl IntoIterator<Item = (&'q str, &'q str)>) -> Result<ListQuery, ScimError> {
+    ListQuery::parse(std::iter::once(("count", DEFAULT_PAGE)).chain(pairs), MAX_PAGE)
+}
+
+/// The same in the body of a `.search`.
+pub(super) fn search_query(mut body: Value) -> Result<ListQuery, ScimError> {
+    if let Value::Object(fields) = &mut body
+        && !fields.keys().any(|name| name.eq_ignore_ascii_case("count"))
+    {
+        fields.insert("count".to_owned(), DEFAULT_PAGE.into());
+    }
+    ListQuery::parse_search(&body, MAX_PAGE)
 }
 
 /// The decoded parameters of a query, names and values.
@@ -78,6 +86,7 @@ impl FromRequestParts<ReceiverState> for Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn asked(query: &str) -> (Vec<String>, Vec<String>) {
         let uri: Uri = format!("/Users/1?{query}").parse().unwrap();
@@ -96,6 +105,15 @@ mod tests {
     fn a_page_has_a_hundred_unless_asked_and_a_thousand_at_most() {
         let count = |pairs: &[(&str, &str)]| list_query(pairs.iter().copied()).unwrap().count;
         assert_eq!([count(&[]), count(&[("count", "7")]), count(&[("count", "9999999")])], [100, 7, 1000]);
+    }
+
+    #[test]
+    fn a_search_has_the_pages_that_a_query_has() {
+        let count = |body| search_query(body).unwrap().count;
+        assert_eq!(
+            [count(json!({})), count(json!({"Count": 7})), count(json!({"count": 5000}))],
+            [100, 7, 1000]
+        );
     }
 
     #[test]

@@ -37,16 +37,16 @@ pub(super) fn group(team: &TeamView, members: Option<Vec<MemberView>>, links: &L
     assemble(team.id(), team.document(), ("members", members), &meta)
 }
 
-struct Meta<'v> {
+struct Meta {
     resource_type: &'static str,
     created: Option<Timestamp>,
     modified: Option<Timestamp>,
-    version: &'v str,
+    version: String,
     location: String,
 }
 
 /// People read these documents: what it is comes first, then which one, what it says, and what we know of it.
-fn assemble(id: &str, mut stored: Document, computed: (&str, Vec<Value>), meta: &Meta<'_>) -> Document {
+fn assemble(id: &str, mut stored: Document, computed: (&str, Vec<Value>), meta: &Meta) -> Document {
     let mut document = Map::new();
     if let Some(schemas) = stored.shift_remove("schemas") {
         document.insert("schemas".to_owned(), schemas);
@@ -62,7 +62,7 @@ fn assemble(id: &str, mut stored: Document, computed: (&str, Vec<Value>), meta: 
     document
 }
 
-fn meta_value(meta: &Meta<'_>) -> Value {
+fn meta_value(meta: &Meta) -> Value {
     let Meta { resource_type, created, modified, version, location } = meta;
     let mut value = Map::from_iter([("resourceType".to_owned(), json!(resource_type))]);
     for (name, time) in [("created", created), ("lastModified", modified)] {

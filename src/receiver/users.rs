@@ -12,11 +12,10 @@ use super::{
     body::ScimJson,
     location::Links,
     precondition::{Expected, Known},
-    query::{Asked, Listed},
+    query::{Asked, Listed, search_query},
     request::{ResourceId, check_id},
     resource,
     respond::{self, Json},
-    search::search_request,
 };
 use crate::{
     scim::{
@@ -47,7 +46,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &search_request(&body)?).await
+    answer_list(&state, &granted.tenant, &links, &search_query(body)?).await
 }
 
 /// RFC 7644 section 3.3.
@@ -77,8 +76,8 @@ pub(super) async fn read(
 ) -> Answer {
     let projection = asked.projection(&state.schemas.user)?;
     let user = state.store.user(&granted.tenant, &id).await?;
-    if known.has(user.version()) {
-        return Ok(respond::unchanged(user.version()));
+    if known.has(&user.version()) {
+        return Ok(respond::unchanged(&user.version()));
     }
     Ok(answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection))
 }

@@ -88,7 +88,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let (mut current, mut members) = self.team_with_members(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             let (document, changes) = change(current.document())?;
             self.check_members(tenant, Some(id), &changes).await?;
             let plan = plan(&members, &changes);
@@ -121,7 +121,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.team(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }

@@ -15,12 +15,7 @@ use reqwest::{Method, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Where a tenant's SCIM service is, and the token for it.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    pub url: String,
-    pub token: String,
-}
+use crate::endpoint::Endpoint;
 
 /// One file.
 #[derive(Debug, Deserialize)]
