@@ -7,7 +7,7 @@ DEV := cargo run --quiet --package rollcall-dev --
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Tell the story of Rollcall with real output, in a minute and a half
@@ -39,3 +39,19 @@ lint: ## Check format, lints, and (when cargo-deny is installed) licences and ad
 .PHONY: assets
 assets: ## Find or build etcd, kube-apiserver, kube-controller-manager, kubectl and helm
 	@$(DEV) assets
+
+CRDS := crds
+CHART_CRDS := charts/rollcall/files/crds
+
+.PHONY: generate
+generate: ## Write the CustomResourceDefinitions anew, from the types in src/api
+	cargo build --quiet --bin rollcall
+	@mkdir -p $(CRDS) $(CHART_CRDS)
+	@rm -f $(CRDS)/*.yaml $(CHART_CRDS)/*.yaml
+	@target/debug/rollcall crds | awk -v folder=$(CRDS) ' \
+	  function flush() { if (name) { printf "%s", text > (folder "/" name ".yaml"); close(folder "/" name ".yaml") } text = name = "" } \
+	  /^---$$/ { flush(); next } \
+	  !name && /^  name: / { name = $$2 } \
+	  NF || text { text = text $$0 "\n" } \
+	  END { flush() }'
+	@cp $(CRDS)/*.yaml $(CHART_CRDS)/

@@ -1,8 +1,59 @@
 //! Parses arguments and dispatches; everything else lives in the library.
 
-fn main() {
-    for crd in rollcall::api::crds() {
-        let yaml = serde_saphyr::to_string(&crd).unwrap_or_default();
-        println!("---\n{yaml}");
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use rollcall::{
+    api,
+    cli::{Cli, Command, RunArgs},
+    run::{self, RunError},
+    telemetry,
+};
+
+/// It could not start: the arguments are fine, but something that they name is not.
+const CANNOT_START: u8 = 3;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run(*args),
+        Command::Crds => match print_crds() {
+            Ok(()) => ExitCode::SUCCESS,
+            // Whoever reads has read enough, as `head` does.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(error) => complain(&error, 1),
+        },
     }
+}
+
+fn run(args: RunArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(args.log_format, &args.log_level) {
+        return complain(&error, CANNOT_START);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error, CANNOT_START),
+    };
+    match runtime.block_on(run::run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ RunError::Start(_)) => complain(&error, CANNOT_START),
+        Err(error @ RunError::Failed { .. }) => complain(&error, 1),
+    }
+}
+
+fn print_crds() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for crd in api::crds() {
+        let yaml = serde_saphyr::to_string(&crd).map_err(io::Error::other)?;
+        write!(out, "---\n{yaml}")?;
+    }
+    out.flush()
+}
+
+fn complain(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    // If standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "rollcall: {error}");
+    ExitCode::from(code)
 }

@@ -65,6 +65,10 @@ pub enum Error {
     /// kubectl ran and failed.
     #[error("`kubectl {arguments}` failed ({status}): {stderr}")]
     Kubectl { arguments: String, status: ExitStatus, stderr: String },
+
+    /// helm ran and failed.
+    #[error("`helm {arguments}` failed ({status}): {said}")]
+    Helm { arguments: String, status: ExitStatus, said: String },
 }
 
 /// As it is displayed: a test's `unwrap` prints this, and logs are unreadable with their line ends escaped.

@@ -14,9 +14,11 @@
 //! A test that does not break its control plane shares one with its whole process: [`shared::control_plane`].
 
 pub mod assets;
+pub mod chart;
 mod control_plane;
 mod error;
 mod family;
+pub mod peers;
 pub mod ports;
 mod scratch;
 pub mod shared;

@@ -52,6 +52,12 @@ pub const ANNOTATION_SYNC_NOW: &str = "rollcall.dev/sync-now";
 /// Keeps a User, Team or DownstreamApp until every downstream app has revoked what it granted.
 pub const FINALIZER_REVOKE: &str = "rollcall.dev/revoke";
 
+/// The token, by its name in `spec.tokens`, that a tenant's Secret carries.
+pub const LABEL_TOKEN: &str = "rollcall.dev/token";
+
+/// Keeps a ScimTenant with `deletionPolicy: Delete` until its users and teams are gone.
+pub const FINALIZER_TENANT: &str = "rollcall.dev/tenant";
+
 /// The value of [`LABEL_ORIGIN`] on an object that only keeps an id from being used: whoever was about to create
 /// it had crashed, or was so slow that its name went to somebody else. It is removed after a day.
 pub const ORIGIN_PLACEHOLDER: &str = "Placeholder";

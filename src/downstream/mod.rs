@@ -4,6 +4,9 @@
 //! Each room plans purely and then applies idempotently, so that a call repeated after a crash changes nothing.
 //! When to call, in which order, and when to try again is the controllers' business.
 
+pub mod rbac;
+pub mod scim;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -13,6 +13,7 @@ const RESOURCE_TYPE_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceT
 const SCHEMA_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
 /// What the service can do.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent line of the configuration body")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Features {
     pub patch: bool,

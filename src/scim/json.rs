@@ -49,7 +49,6 @@ pub(crate) fn check(value: &Value, limits: &Limits) -> Result<(), ScimError> {
     let mut open = vec![(value, 1)];
     while let Some((value, depth)) = open.pop() {
         match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
             Value::String(text) if text.len() > limits.string_bytes => {
                 let most = limits.string_bytes;
                 return Err(ScimError::invalid_value(format!(
@@ -57,7 +56,7 @@ pub(crate) fn check(value: &Value, limits: &Limits) -> Result<(), ScimError> {
                     text.len()
                 )));
             }
-            Value::String(_) => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             Value::Array(_) | Value::Object(_) if depth > limits.depth => {
                 return Err(too_deep(limits.depth, ""));
             }
@@ -189,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_error_names_line_and_column() {
-        assert!(detail("{\n  \"a\": tru\n}").contains("line 2 column"));
+        assert!(detail("{\n  \"a\": x\n}").contains("line 2 column"));
         assert!(detail("{\"a\": 1, \"\\u0061\": 2}").contains("\"a\" is given twice"));
         assert!(detail("{} x").contains("trailing characters"));
         assert!(detail("").contains("EOF"));

@@ -1,9 +1,10 @@
 //! Queries and their answers: RFC 7644 sections 3.4.2 and 3.4.3.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 use super::Document;
+use super::coerce::describe;
 use super::error::{ScimError, excerpt};
 use super::filter::Filter;
 use super::fold::fold_case;
@@ -12,6 +13,9 @@ use super::schema::{Kind, ResourceSchema, Returned, Target};
 
 /// The URN of a list of resources.
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// How many attributes one query may name; every resource of the answer is compared with each.
+const MAX_NAMES: usize = 200;
 
 /// What a client asks for with the query of a GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,14 +60,39 @@ impl ListQuery {
                 "startindex" => query.start_index = whole_number("startIndex", value)?.max(1),
                 // RFC 7644 section 3.4.2.4: "A negative value SHALL be interpreted as "0"."
                 "count" => query.count = whole_number("count", value)?.min(max_page),
-                "attributes" => query.attributes = names(value),
-                "excludedattributes" => query.excluded_attributes = names(value),
+                "attributes" => query.attributes = names(value)?,
+                "excludedattributes" => query.excluded_attributes = names(value)?,
                 "sortby" if !value.trim().is_empty() => query.sort_by = Some(AttrPath::parse(value.trim())?),
                 "sortorder" => query.sort_order = SortOrder::parse(value)?,
                 _ => {}
             }
         }
         Ok(query)
+    }
+
+    /// Reads the body of a `POST /.search`, RFC 7644 section 3.4.3, which says with JSON what a query says.
+    pub fn parse_search(body: &Value, max_page: usize) -> Result<Self, ScimError> {
+        let Value::Object(fields) = body else {
+            return Err(ScimError::invalid_syntax(format!(
+                "the body must be a SearchRequest object, not {}",
+                describe(body)
+            )));
+        };
+        let mut pairs = Vec::new();
+        for (name, value) in fields.iter().filter(|(name, value)| *name != "schemas" && !value.is_null()) {
+            let text = match value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Array(items) => {
+                    items.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|names| names.join(","))
+                }
+                Value::Null | Value::Bool(_) | Value::Object(_) => None,
+            };
+            let wrong =
+                || ScimError::invalid_value(format!("{} cannot be {}", excerpt(name), describe(value)));
+            pairs.push((name.as_str(), text.ok_or_else(wrong)?));
+        }
+        Self::parse(pairs.iter().map(|(name, text)| (*name, text.as_str())), max_page)
     }
 }
 
@@ -97,19 +126,23 @@ fn whole_number(name: &str, text: &str) -> Result<usize, ScimError> {
 }
 
 /// RFC 7644 section 3.9: attributes are given as a comma-separated list.
-fn names(list: &str) -> Vec<String> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+fn names(list: &str) -> Result<Vec<String>, ScimError> {
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    if names.clone().nth(MAX_NAMES).is_some() {
+        return Err(ScimError::too_many(format!("at most {MAX_NAMES} attributes can be named in one query")));
+    }
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// The body that answers a query: one page of what matched.
 pub fn list_response(total_results: usize, start_index: usize, resources: Vec<Value>) -> Value {
-    json!({
-        "schemas": [LIST_URN],
-        "totalResults": total_results,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
+    let mut body = Map::new();
+    body.insert("schemas".to_owned(), vec![LIST_URN].into());
+    body.insert("totalResults".to_owned(), total_results.into());
+    body.insert("startIndex".to_owned(), start_index.into());
+    body.insert("itemsPerPage".to_owned(), resources.len().into());
+    body.insert("Resources".to_owned(), resources.into());
+    Value::Object(body)
 }
 
 /// Compares documents by one attribute.
@@ -132,8 +165,8 @@ impl Sorter {
         if attribute.returned == Returned::Never {
             return refuse("the attribute is never returned, so nothing is sorted by it");
         }
-        // RFC 7644 section 3.4.2.3: "if the attribute is complex, the attribute name must be a path to a
-        // sub-attribute"; a multi-valued one sorts by "the value of the primary attribute [...] if any".
+        // RFC 7644 section 3.4.2.3: a complex attribute is sorted by one of its sub-attributes, a
+        // multi-valued one by its primary value "or else the first value in the list, if any".
         let sub = sub.or_else(|| attribute.sub("value"));
         let sorted = sub.unwrap_or(attribute);
         if sorted.kind == Kind::Complex {
@@ -161,8 +194,8 @@ impl Sorter {
 
     /// Compares two keys in the order that was asked for.
     ///
-    /// RFC 7644 section 3.4.2.3: "if it's the ascending order, these resources [without a value] should be at the
-    /// end", and at the beginning in descending order.
+    /// RFC 7644 section 3.4.2.3: "if there is no data for the specified "sortBy" value, they are sorted via
+    /// the "sortOrder" parameter, i.e., they are ordered last if ascending and first if descending."
     pub fn compare(&self, left: &SortKey, right: &SortKey) -> Ordering {
         let ascending = match (&left.0, &right.0) {
             (None, None) => Ordering::Equal,

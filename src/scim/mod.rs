@@ -11,11 +11,12 @@
 //! No function here recurses as deep as a client likes: JSON is refused below a fixed depth, filters
 //! are flat lists.
 
-pub mod coerce;
+mod coerce;
 pub mod discovery;
 pub mod error;
 pub mod filter;
 pub mod fold;
+mod instant;
 pub mod json;
 pub mod list;
 pub mod member;

@@ -80,7 +80,8 @@ impl fmt::Display for AttrPath {
 }
 
 impl PatchPath {
-    /// Parses the `path` of an operation. A filter in it that is wrong is `invalidFilter`, all else `invalidPath`.
+    /// Parses the `path` of an operation. A filter in it that is wrong is `invalidFilter`, all else
+    /// `invalidPath`.
     pub fn parse(text: &str) -> Result<Self, ScimError> {
         if text.len() > MAX_BYTES {
             return Err(ScimError::invalid_path(format!("the path is longer than {MAX_BYTES} bytes")));
@@ -161,7 +162,7 @@ mod tests {
     fn a_malformed_path_says_where_and_what_was_expected() {
         for (text, part) in [
             ("", "column 1: expected an attribute name, found the end"),
-            ("emails[type eq \"work\"", "column 21: expected"),
+            ("emails[type eq \"work\"", "column 22: expected"),
             ("emails[type eq \"work\"]value", "after \"]\" a sub-attribute"),
             ("emails[type eq \"work\"].value.x", "after \"]\" a sub-attribute"),
             ("a.b.c", "is not an attribute name"),

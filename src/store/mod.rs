@@ -13,12 +13,18 @@ pub mod error;
 mod locks;
 pub mod membership;
 mod meta;
+pub mod namespaces;
 mod peers;
 mod retry;
 mod select;
 mod slices;
+pub mod sweep;
 mod teams;
 pub mod tenant;
+mod tenant_watch;
+pub mod tenants;
+pub mod token;
+pub mod token_use;
 mod users;
 pub mod view;
 mod watch;
@@ -32,9 +38,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     directory::{Change, Counts, Directory},
     error::StoreError,
+    namespaces::Namespaces,
     peers::PeerOptions,
     select::Selection,
     tenant::TenantKey,
+    tenants::{Access, Tenants},
+    token::Token,
     view::{GroupView, MemberView, Page, TeamView, UserView},
 };
 use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};

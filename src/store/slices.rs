@@ -47,6 +47,11 @@ impl SliceCache {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.into(), name.into()));
     }
 
+    /// Namespace and name of every slice known here.
+    pub(super) fn names(&self) -> Vec<(Id, Id)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Keeps only the slices of a namespace that exist.
     pub(super) fn retain(&self, namespace: &str, listed: impl Fn(&str, &str) -> bool) {
         let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -65,10 +70,16 @@ impl Store {
             return Ok(true);
         }
         let namespace = team.namespace().unwrap_or_default();
-        let names = &team.spec.membership.slices;
-        let slices: Vec<_> = names.iter().map(|name| self.slice(&namespace, name)).collect();
-        let slices: Result<Vec<Option<SliceMembers>>, StoreError> =
-            stream::iter(slices).buffered(AT_ONCE).try_collect().await;
+        // Owned names: over borrowed ones the compiler can't tell that the future may move between threads.
+        let names = team.spec.membership.slices.clone();
+        let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
+            .map(|name| {
+                let namespace = &namespace;
+                async move { self.slice(namespace, &name).await }
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await;
         let Some(slices) = slices?.into_iter().collect() else { return Ok(false) };
         self.directory().put_team(Arc::new(team), slices);
         Ok(true)

@@ -95,7 +95,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let (mut current, mut members) = self.team_with_members(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             let (document, changes) = change(current.document())?;
             self.check_members(tenant, Some(id), &changes).await?;
             let plan = plan(&members, &changes);
@@ -136,7 +136,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.team(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
@@ -167,6 +167,21 @@ impl Store {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Takes a member who is gone out of a team, whoever declared the team.
+    pub async fn remove_member(
+        &self,
+        tenant: &TenantKey,
+        team: &str,
+        member: &str,
+    ) -> Result<(), StoreError> {
+        let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
+        match self.change_team(tenant, team, None, |document| Ok((document, gone.clone()))).await {
+            // What people declare is theirs to change; the member is left out of every answer meanwhile.
+            Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -68,7 +68,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             let wanted = spec(tenant, change(current.document())?)?;
             if wanted == current.0.spec {
                 drop(turn);
@@ -106,7 +106,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id).await?;
         loop {
-            check_version(expected, current.version())?;
+            check_version(expected, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }

@@ -21,9 +21,10 @@ impl UserView {
         self.0.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// The version of SCIM `meta.version`: the object's `resourceVersion`. Status changes change it too.
-    pub fn version(&self) -> &str {
-        self.0.metadata.resource_version.as_deref().unwrap_or_default()
+    /// The version of SCIM `meta.version`: the object's `generation`, which changes with its spec alone. What we say
+    /// in its status must not fail a write that is conditional on the version that the client has read.
+    pub fn version(&self) -> String {
+        self.0.metadata.generation.unwrap_or_default().to_string()
     }
 
     /// SCIM `meta.created`.
@@ -57,9 +58,10 @@ impl TeamView {
         self.0.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// The version of SCIM `meta.version`: the object's `resourceVersion`. Status changes change it too.
-    pub fn version(&self) -> &str {
-        self.0.metadata.resource_version.as_deref().unwrap_or_default()
+    /// The version of SCIM `meta.version`: the object's `generation`, which changes with its spec alone. What we say
+    /// in its status must not fail a write that is conditional on the version that the client has read.
+    pub fn version(&self) -> String {
+        self.0.metadata.generation.unwrap_or_default().to_string()
     }
 
     /// SCIM `meta.created`.

@@ -123,7 +123,7 @@ trait Followed:
     + 'static
 {
     /// It is there, in this version.
-    async fn appeared(self, store: &Store, stop: &CancellationToken);
+    fn appeared(self, store: &Store, stop: &CancellationToken) -> impl Future<Output = ()> + Send;
 
     /// It is gone; this was its last version.
     fn vanished(self, store: &Store);

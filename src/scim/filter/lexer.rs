@@ -82,7 +82,7 @@ impl<'a> Lexer<'a> {
     }
 
     pub(crate) fn error(&self, at: usize, what: &str) -> ScimError {
-        ScimError::invalid_filter(format!("filter column {}: {what}", self.column(at)))
+        ScimError::invalid_filter(format!("column {}: {what}", self.column(at)))
     }
 }
 

@@ -7,6 +7,7 @@
 mod equality;
 pub(crate) mod lexer;
 mod matcher;
+mod operand;
 pub(crate) mod parser;
 
 use serde_json::Number;
@@ -14,7 +15,8 @@ use std::fmt;
 
 pub use equality::{EqTerm, conjunction};
 pub use matcher::Matcher;
-pub(crate) use matcher::compare_numbers;
+pub(crate) use operand::compare_numbers;
+
 pub use parser::{MAX_DEPTH, MAX_TERMS};
 
 use super::Document;

@@ -94,7 +94,7 @@ impl Attribute {
         Self::new(Kind::Boolean, name, description)
     }
 
-    /// A reference. RFC 7643 section 2.3.7: "References are case exact."
+    /// A reference, which RFC 7643 section 2.3.7 makes case exact.
     pub fn reference(name: &str, types: &[&str], description: &str) -> Self {
         let mut attribute = Self::new(Kind::Reference, name, description).exact();
         attribute.reference_types = owned(types);

@@ -135,6 +135,11 @@ impl ResourceSchema {
             .find_map(|extension| with_sub(Some(extension), extension.attribute(&path.name)?, path))
     }
 
+    /// Whether resources of this type have members, which travel beside the document.
+    pub fn has_members(&self) -> bool {
+        self.core.is(GROUP_URN)
+    }
+
     /// Every attribute with the extension it belongs to.
     pub fn all_attributes(&self) -> impl Iterator<Item = (Option<&Schema>, &Attribute)> {
         let own = self.common.iter().chain(&self.core.attributes).map(|attribute| (None, attribute));

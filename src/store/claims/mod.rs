@@ -136,6 +136,46 @@ impl<K: Claimant> Claims<K> {
         }
     }
 
+    /// Deletes a claim whose holder doesn't use it and never will. What is young is left to those who are at work.
+    /// `known` is the holder as far as this process knows it, which mostly spares asking the API server.
+    pub(super) async fn sweep(
+        &self,
+        lease: &Lease,
+        older_than: Timestamp,
+        known: Option<&K>,
+    ) -> Result<bool, StoreError> {
+        let spec = lease.spec.as_ref();
+        let acquired = spec.and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
+        let (Some(holder), Some(tenant)) =
+            (spec.and_then(|spec| spec.holder_identity.as_deref()), lease.labels().get(names::LABEL_TENANT))
+        else {
+            return Ok(false);
+        };
+        if acquired.is_none_or(|acquired| acquired > older_than) {
+            return Ok(false);
+        }
+        let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
+        // The name is a hash of the value that it keeps, so the holder's value tells whether it is used.
+        let uses_it =
+            |object: &K| claim_name::<K>(&tenant, &fold_case(object.unique_value())) == lease.name_any();
+        if known.is_some_and(uses_it) {
+            return Ok(false);
+        }
+        let used = |object: Option<K>| {
+            object.is_some_and(|it| it.meta().deletion_timestamp.is_none() && uses_it(&it))
+        };
+        if used(call(self.holders.get_opt(holder)).await?) {
+            return Ok(false);
+        }
+        // No folded value is the empty one, so the holder counts as using another.
+        self.fence(&tenant, holder, "").await?;
+        if used(call(self.holders.get_opt(holder)).await?) {
+            return Ok(false);
+        }
+        self.delete(&lease.name_any(), lease.resource_version()).await;
+        Ok(true)
+    }
+
     async fn delete(&self, name: &str, resource_version: Option<String>) {
         let preconditions = Some(Preconditions { resource_version, uid: None });
         let params = DeleteParams { preconditions, ..DeleteParams::default() };
@@ -168,7 +208,7 @@ impl<K: Claimant> Claims<K> {
     }
 
     /// A write to the holder, after which it can't use the value by a decision that it took before.
-    async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
+    pub(super) async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
         let Some(mut object) = call(self.holders.get_opt(id)).await? else {
             let placeholder = K::placeholder(tenant, id);
             return match call(self.holders.create(&params(), &placeholder)).await {

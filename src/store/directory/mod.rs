@@ -3,6 +3,7 @@
 //! It is fed by the API server's watches and, at once, by this process's own writes. Versions only go forward: an
 //! older version of an object never replaces a newer one, whichever way it arrives.
 
+mod feed;
 mod graves;
 mod index;
 mod teams;
@@ -10,7 +11,7 @@ mod users;
 mod waiters;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -19,7 +20,7 @@ use tokio::sync::broadcast;
 
 use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
 use super::{
-    membership::{Id, Members, SliceMembers},
+    membership::{Id, Members},
     tenant::TenantKey,
     view::{GroupView, MemberView, TeamView, UserView},
     written::{Kind, Written},
@@ -45,6 +46,9 @@ struct Tenant {
     users: Users,
     teams: Teams,
     graves: Graves,
+    /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
+    leaving_users: HashMap<Id, Arc<User>>,
+    leaving_teams: HashMap<Id, Arc<Team>>,
 }
 
 /// Something that downstream apps may have to hear of.
@@ -107,6 +111,66 @@ impl Directory {
         let tenants = self.read();
         let teams = &tenants.get(tenant)?.teams;
         Some((teams.get(id)?.clone(), teams.members(id)?.clone()))
+    }
+
+    /// A user who was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<Arc<User>> {
+        self.read().get(tenant)?.leaving_users.get(id).cloned()
+    }
+
+    /// A team that was deleted and whose object waits until downstream apps have revoked.
+    pub fn leaving_team(&self, tenant: &TenantKey, id: &str) -> Option<Arc<Team>> {
+        self.read().get(tenant)?.leaving_teams.get(id).cloned()
+    }
+
+    /// Every user and team of a tenant that was deleted and still waits: their ids.
+    pub fn leaving(&self, tenant: &TenantKey) -> (Vec<Id>, Vec<Id>) {
+        let tenants = self.read();
+        let Some(tenant) = tenants.get(tenant) else { return Default::default() };
+        (tenant.leaving_users.keys().cloned().collect(), tenant.leaving_teams.keys().cloned().collect())
+    }
+
+    /// Every tenant that has, or had, users or teams.
+    pub fn tenants(&self) -> Vec<TenantKey> {
+        self.read().keys().cloned().collect()
+    }
+
+    /// Namespace and name of every slice that a team names.
+    pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
+        let tenants = self.read();
+        let teams =
+            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        teams
+            .flat_map(|(namespace, team)| {
+                let slices = team.object().spec.membership.slices.iter();
+                slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
+            })
+            .collect()
+    }
+
+    /// The teams that name a user or team as a member.
+    pub fn teams_naming(&self, tenant: &TenantKey, member: &str) -> Vec<TeamView> {
+        let tenants = self.read();
+        tenants.get(tenant).map(|it| it.teams.teams_of(member).cloned().collect()).unwrap_or_default()
+    }
+
+    /// The users in a team, those of teams within it included, each once, sorted by id.
+    pub fn people_of(&self, tenant: &TenantKey, team: &str) -> Vec<UserView> {
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let mut people: BTreeMap<Id, UserView> = BTreeMap::new();
+        let mut seen: HashSet<Id> = HashSet::from([team.into()]);
+        let mut next: Vec<Id> = vec![team.into()];
+        while let Some(team) = next.pop() {
+            for member in teams.members(&team).into_iter().flat_map(|members| members.iter()) {
+                if let Some(user) = users.get(&member) {
+                    people.insert(member, user.clone());
+                } else if teams.get(&member).is_some() && seen.insert(member.clone()) {
+                    next.push(member);
+                }
+            }
+        }
+        people.into_values().collect()
     }
 
     /// Those users that can match all of `terms`: narrowed by the most selective index, or all of them.
@@ -201,95 +265,6 @@ impl Directory {
             }
         };
         same.into_iter().flatten().filter(|it| it != id).collect()
-    }
-
-    pub(super) fn put_user(&self, user: Arc<User>) {
-        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
-        let id: Id = user.name_any().into();
-        let changed = self.write(&tenant, |it| match is_gone(user.as_ref()) {
-            true => it.graves.bury(&id, version(user.as_ref())) && it.users.remove(&id),
-            false => !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user),
-        });
-        self.waiters.wake(&tenant, &id);
-        if changed {
-            self.tell(Change::User { tenant, id });
-        }
-    }
-
-    /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
-    /// another object of the same name, which people may declare after they deleted the first.
-    pub(super) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
-        let removed = self.write(tenant, |it| {
-            it.graves.bury(id, version);
-            let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
-            ended && it.users.remove(id)
-        });
-        if removed {
-            self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
-        }
-        self.waiters.wake(tenant, id);
-    }
-
-    pub(super) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
-        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
-        let id: Id = team.name_any().into();
-        let moves = self.write(&tenant, |it| match is_gone(team.as_ref()) {
-            true if it.graves.bury(&id, version(team.as_ref())) => it.teams.remove(&id),
-            false if !it.graves.holds(&id, version(team.as_ref())) => it.teams.put(team, slices),
-            true | false => None,
-        });
-        self.waiters.wake(&tenant, &id);
-        if let Some(moves) = moves {
-            let moved = moves.joined.into_iter().chain(moves.left).collect();
-            self.tell(Change::Team { tenant, id, moved });
-        }
-    }
-
-    /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
-    pub(super) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
-        let moves = self.write(tenant, |it| {
-            it.graves.bury(id, version);
-            let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
-            if ended { it.teams.remove(id) } else { None }
-        });
-        if let Some(moves) = moves {
-            self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
-        }
-        self.waiters.wake(tenant, id);
-    }
-
-    /// The users of a namespace (all of them if it is empty) that are here but not listed, with their versions.
-    pub(super) fn unlisted_users(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id, u64)> {
-        let users = |it: &Tenant| it.users.iter().map(|it| (it.id().into(), version(it.object()))).collect();
-        self.unlisted(namespace, listed, users)
-    }
-
-    /// The teams of a namespace (all of them if it is empty) that are here but not listed, with their versions.
-    pub(super) fn unlisted_teams(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id, u64)> {
-        let teams = |it: &Tenant| it.teams.iter().map(|it| (it.id().into(), version(it.object()))).collect();
-        self.unlisted(namespace, listed, teams)
-    }
-
-    fn unlisted(
-        &self,
-        namespace: &str,
-        listed: impl Fn(&TenantKey, &str) -> bool,
-        all: impl Fn(&Tenant) -> Vec<(Id, u64)>,
-    ) -> Vec<(TenantKey, Id, u64)> {
-        let tenants = self.read();
-        let here =
-            tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
-        here.flat_map(|(key, tenant)| all(tenant).into_iter().map(|(id, version)| (key.clone(), id, version)))
-            .filter(|(key, id, _)| !listed(key, id))
-            .collect()
     }
 
     fn tell(&self, change: Change) {

@@ -1,0 +1,156 @@
+//! What an app should have, decided purely from the directory and the app's spec.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::{
+    ResourceExt,
+    core::{Selector, SelectorExt},
+};
+
+use crate::{
+    api::{AppliedState, AppliedTo, DownstreamAppSpec, Scope, Team, User},
+    downstream,
+    scim::fold::fold_case,
+    store::{Directory, TenantKey},
+};
+
+/// What to do about one user or team.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Wanted<T> {
+    /// The app should have it like this.
+    Apply {
+        /// As the app should have it.
+        view: T,
+        /// The generation of our object that says so.
+        generation: i64,
+    },
+    /// The app has it and should not.
+    Revoke,
+    /// The app neither has it nor should.
+    Nothing,
+}
+
+/// Who is in an app's scope: a validated [`Scope`].
+#[derive(Debug)]
+pub(super) enum InScope {
+    Everybody,
+    Some { teams: Vec<String>, selector: Option<Selector> },
+}
+
+impl InScope {
+    /// # Errors
+    /// If the label selector can't be understood.
+    pub(super) fn of(spec: &DownstreamAppSpec) -> Result<Self, String> {
+        // An rbac app is about the teams that it grants something to, within the scope if there is one.
+        let granted = spec.rbac.as_ref().map(|rbac| rbac.grants.iter().map(|grant| fold_case(&grant.team)));
+        match (&spec.scope, granted) {
+            (None, None) => Ok(Self::Everybody),
+            (None, Some(granted)) => Ok(Self::Some { teams: granted.collect(), selector: None }),
+            (Some(Scope { teams, selector }), granted) => {
+                let mut teams: Vec<String> = teams.iter().map(|team| fold_case(team)).collect();
+                if let Some(granted) = granted {
+                    let granted: Vec<String> = granted.collect();
+                    teams.retain(|team| granted.contains(team));
+                }
+                Ok(Self::Some { teams, selector: selector.clone().map(parse).transpose()? })
+            }
+        }
+    }
+
+    /// Whether the scope depends on who is in which team.
+    pub(super) fn follows_teams(&self) -> bool {
+        matches!(self, Self::Some { .. })
+    }
+
+    pub(super) fn has_team(&self, team: &Team) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Some { teams, selector } => {
+                teams.contains(&fold_case(&team.spec.display_name))
+                    || selector.as_ref().is_some_and(|it| it.matches(team.labels()))
+            }
+        }
+    }
+
+    pub(super) fn has_user(&self, directory: &Directory, tenant: &TenantKey, user: &User) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Some { teams: _, selector } => {
+                selector.as_ref().is_some_and(|it| it.matches(user.labels()))
+                    || directory
+                        .groups_of(tenant, &user.name_any())
+                        .iter()
+                        .filter_map(|group| directory.team(tenant, &group.id))
+                        .any(|team| self.has_team(team.object()))
+            }
+        }
+    }
+}
+
+fn parse(selector: LabelSelector) -> Result<Selector, String> {
+    Selector::try_from(selector).map_err(|error| format!("spec.scope.selector can't be understood: {error}"))
+}
+
+/// What to do about a user, given what the app had.
+pub(super) fn user(
+    directory: &Directory,
+    tenant: &TenantKey,
+    scope: &InScope,
+    id: &str,
+    row: Option<&AppliedTo>,
+) -> Wanted<downstream::UserView> {
+    let Some(user) = directory.user(tenant, id) else { return gone(row) };
+    let object = user.object();
+    if !scope.has_user(directory, tenant, object) {
+        return gone(row);
+    }
+    // Somebody who was never let in is not made known to an app only to be kept out.
+    if !object.spec.active && row.is_none() {
+        return Wanted::Nothing;
+    }
+    let view =
+        downstream::UserView { id: id.to_owned(), active: object.spec.active, document: user.document() };
+    Wanted::Apply { view, generation: object.metadata.generation.unwrap_or_default() }
+}
+
+/// What to do about a team, given what the app had. `remote_id` tells the app's ids of users.
+pub(super) fn team(
+    directory: &Directory,
+    tenant: &TenantKey,
+    scope: &InScope,
+    id: &str,
+    row: Option<&AppliedTo>,
+    remote_id: impl Fn(&str) -> Option<String>,
+) -> Wanted<downstream::TeamView> {
+    let Some(team) = directory.team(tenant, id) else { return gone(row) };
+    let object = team.object();
+    if !scope.has_team(object) {
+        return gone(row);
+    }
+    let members = directory.people_of(tenant, id).into_iter().filter(|user| user.object().spec.active);
+    let members = members.map(|user| {
+        let spec = &user.object().spec;
+        let primary = spec.emails.iter().find(|email| email.primary == Some(true));
+        downstream::MemberView {
+            id: user.id().to_owned(),
+            remote_id: remote_id(user.id()),
+            user_name: spec.user_name.clone(),
+            email: primary.or(spec.emails.first()).and_then(|email| email.value.clone()),
+            external_id: spec.external_id.clone(),
+        }
+    });
+    let view = downstream::TeamView {
+        id: id.to_owned(),
+        display_name: object.spec.display_name.clone(),
+        external_id: object.spec.external_id.clone(),
+        members: members.collect(),
+    };
+    Wanted::Apply { view, generation: object.metadata.generation.unwrap_or_default() }
+}
+
+/// What is not wanted (any more) is revoked, if the app may have it: a first attempt that failed may have worked.
+pub(super) fn gone<T>(row: Option<&AppliedTo>) -> Wanted<T> {
+    match row.map(|row| row.state) {
+        Some(AppliedState::Granted | AppliedState::Failing) => Wanted::Revoke,
+        Some(AppliedState::Revoked) | None => Wanted::Nothing,
+    }
+}

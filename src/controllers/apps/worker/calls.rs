@@ -1,0 +1,193 @@
+//! Calling the app: connecting, starting calls, and what becomes of their results.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use tokio::time::Instant;
+
+use super::{Outage, Worker};
+use crate::{
+    controllers::{
+        apps::{
+            connect,
+            desired::{self, Wanted},
+            queue::{Key, backoff},
+            rows::Outcome,
+        },
+        report::Subject,
+    },
+    downstream::{ApplyError, Blame, Downstream, Has},
+};
+
+/// The longest that an app which fails as a whole is left alone, unless it asks for more.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(60);
+
+impl Worker {
+    pub(super) async fn start_calls(&mut self) {
+        while self.queue.under_way() < self.at_once
+            && self.outage.as_ref().is_none_or(|it| it.until <= Instant::now())
+        {
+            if self.queue.next_due().is_none_or(|due| due > Instant::now()) {
+                return;
+            }
+            let Some(downstream) = self.connect().await else { return };
+            let Some(key) = self.queue.take(Instant::now()) else { return };
+            self.start(key, downstream);
+        }
+    }
+
+    /// The app, if it can be reached. After an outage it is asked first.
+    async fn connect(&mut self) -> Option<Arc<dyn Downstream>> {
+        if let (Some(connected), None, false) = (&self.connected, &self.outage, self.recheck) {
+            return Some(connected.downstream.clone());
+        }
+        let connected = match connect::connect(&self.context, &self.app, self.connected.clone()).await {
+            Ok(connected) => connected.downstream.probe().await.map(|()| connected),
+            Err(error) => Err(error),
+        };
+        self.recheck = false;
+        match connected {
+            Ok(connected) => {
+                if self.outage.take().is_some() {
+                    tracing::info!(app = %self.app.name_any(), "the app can be reached again");
+                }
+                let downstream = connected.downstream.clone();
+                self.connected = Some(connected);
+                self.status_dirty = true;
+                Some(downstream)
+            }
+            Err(error) => {
+                self.fail_as_a_whole(error);
+                None
+            }
+        }
+    }
+
+    fn fail_as_a_whole(&mut self, error: ApplyError) {
+        let ApplyError { blame: _, message, retry_after } = error;
+        let failures = self.outage.as_ref().map_or(0, |it| it.failures) + 1;
+        let wait = backoff(failures).min(LONGEST_OUTAGE).max(retry_after.unwrap_or_default());
+        tracing::warn!(app = %self.app.name_any(), error = message, wait_seconds = wait.as_secs(), "the app as a whole fails");
+        self.outage = Some(Outage { message, failures, until: Instant::now() + wait });
+        self.status_dirty = true;
+    }
+
+    fn start(&mut self, key: Key, downstream: Arc<dyn Downstream>) {
+        let row = self.rows.get(&key).cloned();
+        let had = self.rows.had(&key);
+        let directory = self.context.store.directory();
+        let policy = self.policy;
+        match &key {
+            Key::User(id) => {
+                let wanted = match self.leaving {
+                    true => desired::gone(row.as_ref()),
+                    false => desired::user(directory, &self.tenant, &self.scope, id, row.as_ref()),
+                };
+                let (id, key) = (id.clone(), key.clone());
+                match wanted {
+                    Wanted::Nothing => self.nothing(&key),
+                    Wanted::Apply { view, generation } => drop(self.calls.spawn(async move {
+                        let active = view.active;
+                        let result = downstream.apply_user(&view, &had).await;
+                        (key, result.map(|has| applied(has, generation, active)))
+                    })),
+                    Wanted::Revoke => drop(self.calls.spawn(async move {
+                        let result = downstream.revoke_user(&id, &had, policy).await;
+                        (key, result.map(|has| Outcome::Revoked { has, generation: None }))
+                    })),
+                }
+            }
+            Key::Team(id) => {
+                let remote_id = |user: &str| self.rows.get(&Key::User(user.to_owned()))?.remote_id.clone();
+                let wanted = match self.leaving {
+                    true => desired::gone(row.as_ref()),
+                    false => desired::team(directory, &self.tenant, &self.scope, id, row.as_ref(), remote_id),
+                };
+                let (id, key) = (id.clone(), key.clone());
+                match wanted {
+                    Wanted::Nothing => self.nothing(&key),
+                    Wanted::Apply { view, generation } => drop(self.calls.spawn(async move {
+                        let result = downstream.apply_team(&view, &had).await;
+                        (key, result.map(|has| applied(has, generation, true)))
+                    })),
+                    Wanted::Revoke => drop(self.calls.spawn(async move {
+                        let result = downstream.revoke_team(&id, &had, policy).await;
+                        (key, result.map(|has| Outcome::Revoked { has, generation: None }))
+                    })),
+                }
+            }
+        }
+    }
+
+    fn nothing(&mut self, key: &Key) {
+        self.queue.finish(key);
+        if !self.exists(key) {
+            self.rows.forget(key);
+        }
+        self.follow_up(key);
+    }
+
+    pub(super) fn finished(&mut self, key: Key, result: Result<Outcome, ApplyError>) {
+        let now = Instant::now();
+        match result {
+            Ok(outcome) => {
+                self.queue.finish(&key);
+                let had = self.rows.had(&key).remote_id;
+                self.record(&key, outcome);
+                // A user whom the app knows by a (new) id can now be put into its groups.
+                let learned = had != self.rows.had(&key).remote_id;
+                if learned || self.grants_by_team() {
+                    self.follow_up(&key);
+                } else {
+                    self.then.remove(&key);
+                }
+            }
+            Err(error) if error.blame == Blame::App => {
+                self.queue.put_back(key, now);
+                self.fail_as_a_whole(error);
+            }
+            Err(error) => {
+                tracing::warn!(app = %self.app.name_any(), ?key, error = error.message, "could not be applied");
+                let due = self.queue.retry(key.clone(), now, error.retry_after);
+                let wait = SignedDuration::try_from(due - now).unwrap_or_default();
+                let retry_at = Timestamp::now().checked_add(wait).ok();
+                self.record(&key, Outcome::Failed { error: error.message, retry_at });
+            }
+        }
+        self.status_dirty = true;
+    }
+
+    fn record(&mut self, key: &Key, outcome: Outcome) {
+        if let Some(row) = self.rows.record(&self.app.name_any(), key, outcome, Timestamp::now()) {
+            let subject = match key {
+                Key::User(id) => Subject::User(id.clone()),
+                Key::Team(id) => Subject::Team(id.clone()),
+            };
+            self.context.reporter.report(&self.tenant.namespace, subject, row);
+        }
+    }
+
+    fn follow_up(&mut self, key: &Key) {
+        for next in self.then.remove(key).unwrap_or_default() {
+            self.queue.add(next, Instant::now());
+        }
+    }
+
+    pub(super) fn next_wake(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        if self.queue.under_way() >= self.at_once {
+            return far;
+        }
+        let due = self.queue.next_due().unwrap_or(far);
+        self.outage.as_ref().map_or(due, |outage| due.max(outage.until))
+    }
+}
+
+/// An inactive user is known to the app, and has no access.
+fn applied(has: Has, generation: i64, active: bool) -> Outcome {
+    match active {
+        true => Outcome::Granted { has, generation },
+        false => Outcome::Revoked { has, generation: Some(generation) },
+    }
+}

@@ -1,0 +1,87 @@
+//! What the controllers of apps share.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kube::{Client, ResourceExt};
+
+use super::report::{Reporter, Subject};
+use crate::{
+    api::{AppliedTo, DownstreamApp},
+    downstream::{rbac, scim::ScimOptions},
+    store::{Namespaces, Store, TenantKey},
+};
+
+/// What the installation, not an object, decides.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where apps are ours.
+    pub namespaces: Namespaces,
+    /// How SCIM apps may be reached.
+    pub scim: ScimOptions,
+    /// Where role bindings may be written.
+    pub rbac_reach: rbac::Reach,
+}
+
+/// What every controller of apps needs. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) store: Store,
+    pub(super) options: Arc<Options>,
+    pub(super) reporter: Reporter,
+    pub(super) apps: Apps,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(super) fn new(client: Client, store: Store, options: Options) -> Self {
+        let (reporter, apps) = (Reporter::default(), Apps::default());
+        Self { client, store, options: Arc::new(options), reporter, apps }
+    }
+
+    /// Takes an app out of the statuses of its tenant's users and teams.
+    pub(super) fn forget_rows(&self, app: &DownstreamApp) {
+        let name = app.name_any();
+        let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &app.spec.tenant_ref.name);
+        let has_row =
+            |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
+        for user in self.store.directory().users(&tenant, &[]) {
+            if has_row(user.object().status.as_ref().map(|it| it.apps.as_slice())) {
+                self.reporter.forget(&tenant.namespace, Subject::User(user.id().to_owned()), &name);
+            }
+        }
+        for team in self.store.directory().teams(&tenant, &[]) {
+            if has_row(team.object().status.as_ref().map(|it| it.apps.as_slice())) {
+                self.reporter.forget(&tenant.namespace, Subject::Team(team.id().to_owned()), &name);
+            }
+        }
+    }
+}
+
+/// Which apps there are, and whose. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Apps(Arc<Mutex<HashMap<(String, String), TenantKey>>>);
+
+impl Apps {
+    pub(super) fn insert(&self, app: (String, String), tenant: TenantKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(app, tenant);
+    }
+
+    pub(super) fn remove(&self, app: &(String, String)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(app);
+    }
+
+    /// Names of the apps of a tenant.
+    pub(super) fn of(&self, tenant: &TenantKey) -> BTreeSet<String> {
+        let apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        apps.iter().filter(|(_, it)| *it == tenant).map(|((_, name), _)| name.clone()).collect()
+    }
+}

@@ -1,0 +1,186 @@
+//! What apps have of users and teams, written to the status of each.
+//!
+//! Several apps report about the same object within moments. Their rows are gathered and written together, and a
+//! report that says nothing new is not written.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Api, Client};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    conditions::{self, Verdict},
+    status_update::update_status,
+};
+use crate::api::{AppliedState, AppliedTo, Team, TeamStatus, User, UserStatus};
+
+/// How long rows are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How many statuses are written at once.
+const AT_ONCE: usize = 8;
+
+/// How long after a failed write it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a report is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Subject {
+    /// A user, by id.
+    User(String),
+    /// A team, by id.
+    Team(String),
+}
+
+/// Rows by app; `None` takes an app's row away.
+type Rows = BTreeMap<String, Option<AppliedTo>>;
+
+/// Where workers report to. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reporter(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: Mutex<HashMap<(Arc<str>, Subject), Rows>>,
+    news: Notify,
+}
+
+impl Reporter {
+    /// Says what one app has of one user or team.
+    pub(crate) fn report(&self, namespace: &Arc<str>, subject: Subject, row: AppliedTo) {
+        self.add(namespace.clone(), subject, Rows::from([(row.name.clone(), Some(row))]), true);
+    }
+
+    /// Says that an app is no more.
+    pub(crate) fn forget(&self, namespace: &Arc<str>, subject: Subject, app: &str) {
+        self.add(namespace.clone(), subject, Rows::from([(app.to_owned(), None)]), true);
+    }
+
+    /// Writes reports until `stop`, and then those that still wait.
+    pub(crate) async fn run(&self, client: Client, stop: CancellationToken) {
+        loop {
+            let stopping = tokio::select! {
+                () = self.0.news.notified() => { tokio::time::sleep(GATHER).await; false }
+                () = stop.cancelled() => true,
+            };
+            let waiting = std::mem::take(&mut *self.waiting());
+            let failed = stream::iter(waiting)
+                .map(|((namespace, subject), rows)| {
+                    let client = client.clone();
+                    async move {
+                        let written = write(&client, &namespace, &subject, &rows).await;
+                        written.err().map(|error| (error, namespace, subject, rows))
+                    }
+                })
+                .buffer_unordered(AT_ONCE)
+                .filter_map(std::future::ready);
+            let failed: Vec<_> = failed.collect().await;
+            for (error, namespace, subject, rows) in failed {
+                tracing::warn!(?subject, %error, "could not write a status; trying again");
+                // What was reported meanwhile is newer.
+                self.add(namespace, subject, rows, false);
+            }
+            if stopping {
+                return;
+            }
+            if !self.waiting().is_empty() {
+                tokio::time::sleep(TRY_AGAIN.min(GATHER * 20)).await;
+                self.0.news.notify_one();
+            }
+        }
+    }
+
+    fn add(&self, namespace: Arc<str>, subject: Subject, rows: Rows, newer: bool) {
+        let mut waiting = self.waiting();
+        let gathered = waiting.entry((namespace, subject)).or_default();
+        for (app, row) in rows {
+            if newer || !gathered.contains_key(&app) {
+                gathered.insert(app, row);
+            }
+        }
+        drop(waiting);
+        self.0.news.notify_one();
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, Subject), Rows>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn write(client: &Client, namespace: &str, subject: &Subject, rows: &Rows) -> kube::Result<()> {
+    let written = match subject {
+        Subject::User(id) => {
+            let api: Api<User> = Api::namespaced(client.clone(), namespace);
+            update_status(&api, id, |user| {
+                let UserStatus { conditions, apps, .. } = user.status.get_or_insert_default();
+                let generation = user.metadata.generation;
+                let summary = merge(apps, conditions, rows, generation);
+                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
+                user.status = Some(UserStatus { observed_generation: generation, conditions, summary, apps });
+            })
+            .await
+        }
+        Subject::Team(id) => {
+            let api: Api<Team> = Api::namespaced(client.clone(), namespace);
+            update_status(&api, id, |team| {
+                let TeamStatus { conditions, apps, .. } = team.status.get_or_insert_default();
+                let generation = team.metadata.generation;
+                let summary = merge(apps, conditions, rows, generation);
+                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
+                team.status = Some(TeamStatus { observed_generation: generation, conditions, summary, apps });
+            })
+            .await
+        }
+    };
+    match written {
+        // It is gone, and nobody needs its status any more.
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        written => written,
+    }
+}
+
+/// Puts rows into a status; gives back the summary for people.
+fn merge(
+    apps: &mut Vec<AppliedTo>,
+    conditions: &mut Vec<Condition>,
+    rows: &Rows,
+    generation: Option<i64>,
+) -> Option<String> {
+    for (name, row) in rows {
+        apps.retain(|it| &it.name != name);
+        apps.extend(row.clone());
+    }
+    apps.sort_by(|a, b| a.name.cmp(&b.name));
+    let behind = |row: &&AppliedTo| {
+        row.state == AppliedState::Failing || row.revision.is_none_or(|it| Some(it) < generation)
+    };
+    let agreed = apps.len() - apps.iter().filter(behind).count();
+    let failing: Vec<&str> =
+        apps.iter().filter(|row| row.state == AppliedState::Failing).map(|row| row.name.as_str()).collect();
+    let verdict = if !failing.is_empty() {
+        Verdict::reconciling(
+            "AppsFailing",
+            &format!("could not be applied to {}; it is tried again", failing.join(", ")),
+        )
+    } else if agreed < apps.len() {
+        Verdict::reconciling(
+            "Applying",
+            &format!("{agreed} of {} apps have the present revision", apps.len()),
+        )
+    } else {
+        Verdict::ready("Applied", &format!("{agreed} of {} apps have the present revision", apps.len()))
+    };
+    conditions::set(conditions, &verdict, generation);
+    match (apps.is_empty(), failing.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some(format!("{agreed}/{}", apps.len())),
+        (false, false) => Some(format!("{agreed}/{}, failing: {}", apps.len(), failing.join(","))),
+    }
+}

@@ -1,0 +1,82 @@
+//! What the service can do, RFC 7644 section 4.
+
+use axum::extract::{RawQuery, State};
+
+use super::{
+    ReceiverError, ReceiverState,
+    auth::{Discover, Granted},
+    location::Links,
+    query::{MAX_PAGE, parameters},
+    request::DiscoveryId,
+    respond::Json,
+};
+use crate::scim::{
+    ScimError,
+    discovery::{self, Features},
+};
+
+pub(super) async fn service_provider_config(_: Granted<Discover>, links: Links) -> Json {
+    let features = Features {
+        patch: true,
+        bulk: None,
+        filter_max_results: Some(MAX_PAGE),
+        change_password: false,
+        sort: true,
+        etag: true,
+    };
+    Json(discovery::service_provider_config(&features, links.base()))
+}
+
+pub(super) async fn resource_types(
+    State(state): State<ReceiverState>,
+    _: Granted<Discover>,
+    links: Links,
+    RawQuery(query): RawQuery,
+) -> Result<Json, ReceiverError> {
+    refuse_filter(query.as_deref())?;
+    Ok(Json(discovery::resource_types(&state.schemas.all(), links.base())))
+}
+
+pub(super) async fn resource_type(
+    State(state): State<ReceiverState>,
+    _: Granted<Discover>,
+    links: Links,
+    DiscoveryId(id): DiscoveryId,
+) -> Result<Json, ReceiverError> {
+    let found = state.schemas.all().into_iter().find(|resource| resource.name == id);
+    let resource = found.ok_or_else(|| ScimError::not_found("there is no such resource type"))?;
+    Ok(Json(discovery::resource_type(resource, links.base())))
+}
+
+pub(super) async fn schemas(
+    State(state): State<ReceiverState>,
+    _: Granted<Discover>,
+    links: Links,
+    RawQuery(query): RawQuery,
+) -> Result<Json, ReceiverError> {
+    refuse_filter(query.as_deref())?;
+    Ok(Json(discovery::schemas(&state.schemas.all(), links.base())))
+}
+
+pub(super) async fn schema(
+    State(state): State<ReceiverState>,
+    _: Granted<Discover>,
+    links: Links,
+    DiscoveryId(id): DiscoveryId,
+) -> Result<Json, ReceiverError> {
+    let resources = state.schemas.all();
+    let mut schemas =
+        resources.iter().flat_map(|resource| std::iter::once(&resource.core).chain(&resource.extensions));
+    let schema = schemas.find(|schema| schema.is(&id));
+    let schema = schema.ok_or_else(|| ScimError::not_found("there is no such schema"))?;
+    Ok(Json(discovery::schema(schema, links.base())))
+}
+
+/// RFC 7644 section 4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403
+/// (Forbidden) to ensure that clients cannot incorrectly assume that any matching conditions [...] are met."
+fn refuse_filter(query: Option<&str>) -> Result<(), ScimError> {
+    if parameters(query).iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
+        return Err(ScimError::new(403, "what the service can do can't be filtered; ask without a filter"));
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What is common to requests of all kinds: how long they may take, and which resource they name.
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams, Request, State},
+    http::request::Parts,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{ReceiverError, ReceiverState};
+use crate::scim::ScimError;
+
+/// Gives up a request that takes too long. What was stored of it by then is what a crash would have left.
+pub(super) async fn limit_time(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(state.settings.request_timeout, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        tracing::warn!("a request took too long, answered 503");
+        ReceiverError::TimedOut.into_response()
+    })
+}
+
+/// The `{id}` of a URL, known to be one that a resource could have.
+pub(super) struct ResourceId(pub(super) String);
+
+impl FromRequestParts<ReceiverState> for ResourceId {
+    type Rejection = ReceiverError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ReceiverState) -> Result<Self, ReceiverError> {
+        let id = last_segment(parts, state).await;
+        id.filter(|id| is_object_name(id)).map(Self).ok_or_else(no_such_id)
+    }
+}
+
+/// The `{id}` of a schema or resource type.
+pub(super) struct DiscoveryId(pub(super) String);
+
+impl FromRequestParts<ReceiverState> for DiscoveryId {
+    type Rejection = ReceiverError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ReceiverState) -> Result<Self, ReceiverError> {
+        last_segment(parts, state).await.map(Self).ok_or(ReceiverError::NoSuchUrl)
+    }
+}
+
+/// The decoded `{id}`, if it is text.
+async fn last_segment(parts: &mut Parts, state: &ReceiverState) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    params.iter().find_map(|(name, value)| (name == "id").then(|| value.to_owned()))
+}
+
+/// Refuses a body that claims to be another resource than the URL's. The URL is what counts, and a client
+/// that mixes two resources up must not have one overwritten with the other.
+pub(super) fn check_id(claimed: Option<&str>, id: &str) -> Result<(), ScimError> {
+    match claimed {
+        Some(claimed) if claimed != id => Err(ScimError::invalid_value(
+            "the id in the body is not the one in the URL; send the same or none",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn no_such_id() -> ReceiverError {
+    ScimError::not_found("no resource of this tenant has this id").into()
+}
+
+/// An id is the name of an object and becomes part of the API server's URLs, so nothing else goes further: a
+/// decoded `../` would name another resource. RFC 1123, as Kubernetes reads it.
+fn is_object_name(id: &str) -> bool {
+    let edge =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    let bytes = id.as_bytes();
+    id.len() <= 253 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().copied().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_name_of_an_object_and_nothing_else() {
+        for id in ["0192f0c1-aaaa-7bbb-8ccc-0123456789ab", "ada", "a.b"] {
+            assert!(is_object_name(id), "{id}");
+        }
+        for id in ["", ".", "..", "../teams/x", "a/b", "A", "é", "a?b", "a%2fb", "a-", &"a".repeat(254)] {
+            assert!(!is_object_name(id), "{id}");
+        }
+    }
+}

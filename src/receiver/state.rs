@@ -1,0 +1,69 @@
+//! What every handler shares.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{ExternalUrl, RequestMetrics};
+use crate::{
+    scim::{Limits, schema::ResourceSchema},
+    store::{Store, Tenants},
+};
+
+/// What can be set about the receiver.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where identity providers reach it.
+    pub external_url: ExternalUrl,
+    /// Bytes of one body. A group of 50,000 members as Okta sends it has about 8 MB.
+    pub max_body: usize,
+    /// How long one request may take, its body included.
+    pub request_timeout: Duration,
+    /// How long a client may take to send a request's headers.
+    pub header_timeout: Duration,
+    /// How much one SCIM message may hold.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The defaults. Okta waits 60 s for an answer, so ours comes sooner, and says why.
+    pub fn new(external_url: ExternalUrl) -> Self {
+        Self {
+            external_url,
+            max_body: 16 * 1024 * 1024,
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The receiver's state. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ReceiverState {
+    pub(super) store: Store,
+    pub(super) tenants: Arc<Tenants>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) metrics: RequestMetrics,
+    pub(super) schemas: Arc<Schemas>,
+}
+
+/// The resource types that are served.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    pub(super) user: ResourceSchema,
+    pub(super) group: ResourceSchema,
+}
+
+impl Schemas {
+    /// Every resource type.
+    pub(super) fn all(&self) -> [&ResourceSchema; 2] {
+        [&self.user, &self.group]
+    }
+}
+
+impl ReceiverState {
+    /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
+    pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
+        let schemas = Schemas { user: ResourceSchema::user(), group: ResourceSchema::group() };
+        Self { store, tenants, settings: settings.into(), metrics, schemas: schemas.into() }
+    }
+}

@@ -1,0 +1,160 @@
+//! `/Users`.
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    ReceiverError, ReceiverState,
+    auth::{Granted, ReadUsers, WriteUsers},
+    body::ScimJson,
+    location::Links,
+    precondition::{Expected, Known},
+    query::{Asked, Listed, search_query},
+    request::{ResourceId, check_id},
+    resource,
+    respond::{self, Json},
+};
+use crate::{
+    scim::{
+        list::{ListQuery, list_response},
+        normalize::{Normalized, normalize},
+        patch::{self, PatchRequest},
+        project::Projection,
+    },
+    store::{Selection, TenantKey, UserView},
+};
+
+type Answer = Result<Response, ReceiverError>;
+
+/// RFC 7644 section 3.4.2.
+pub(super) async fn list(
+    State(state): State<ReceiverState>,
+    granted: Granted<ReadUsers>,
+    links: Links,
+    Listed(query): Listed,
+) -> Answer {
+    answer_list(&state, &granted.tenant, &links, &query).await
+}
+
+/// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
+pub(super) async fn search(
+    State(state): State<ReceiverState>,
+    granted: Granted<ReadUsers>,
+    links: Links,
+    ScimJson(body): ScimJson,
+) -> Answer {
+    answer_list(&state, &granted.tenant, &links, &search_query(body)?).await
+}
+
+/// RFC 7644 section 3.3.
+pub(super) async fn create(
+    State(state): State<ReceiverState>,
+    granted: Granted<WriteUsers>,
+    links: Links,
+    asked: Asked,
+    ScimJson(body): ScimJson,
+) -> Answer {
+    let projection = asked.projection(&state.schemas.user)?;
+    // The password is dropped here: nobody signs in to us with it, so the safest place for it is nowhere.
+    let Normalized { document, id: _, password: _, members: _ } =
+        normalize(body, &state.schemas.user, &state.settings.limits)?;
+    let user = state.store.create_user(&granted.tenant, document).await?;
+    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
+}
+
+/// RFC 7644 section 3.4.1.
+pub(super) async fn read(
+    State(state): State<ReceiverState>,
+    granted: Granted<ReadUsers>,
+    links: Links,
+    asked: Asked,
+    known: Known,
+    ResourceId(id): ResourceId,
+) -> Answer {
+    let projection = asked.projection(&state.schemas.user)?;
+    let user = state.store.user(&granted.tenant, &id).await?;
+    if known.has(&user.version()) {
+        return Ok(respond::unchanged(&user.version()));
+    }
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
+}
+
+/// RFC 7644 section 3.5.1: what the body leaves out is cleared.
+pub(super) async fn replace(
+    State(state): State<ReceiverState>,
+    granted: Granted<WriteUsers>,
+    links: Links,
+    asked: Asked,
+    Expected(expected): Expected,
+    ResourceId(id): ResourceId,
+    ScimJson(body): ScimJson,
+) -> Answer {
+    let schema = &state.schemas.user;
+    let projection = asked.projection(schema)?;
+    let Normalized { document, id: claimed, password: _, members: _ } =
+        normalize(body, schema, &state.settings.limits)?;
+    check_id(claimed.as_deref(), &id)?;
+    let user =
+        state.store.change_user(&granted.tenant, &id, expected.as_deref(), |_| Ok(document.clone())).await?;
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
+}
+
+/// RFC 7644 section 3.5.2.
+pub(super) async fn patch(
+    State(state): State<ReceiverState>,
+    granted: Granted<WriteUsers>,
+    links: Links,
+    asked: Asked,
+    Expected(expected): Expected,
+    ResourceId(id): ResourceId,
+    ScimJson(body): ScimJson,
+) -> Answer {
+    let (schema, limits) = (&state.schemas.user, &state.settings.limits);
+    let projection = asked.projection(schema)?;
+    let request = PatchRequest::parse(body, limits)?;
+    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
+    let user = state.store.change_user(&granted.tenant, &id, expected.as_deref(), apply).await?;
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
+}
+
+/// RFC 7644 section 3.6.
+pub(super) async fn delete(
+    State(state): State<ReceiverState>,
+    granted: Granted<WriteUsers>,
+    Expected(expected): Expected,
+    ResourceId(id): ResourceId,
+) -> Answer {
+    state.store.delete_user(&granted.tenant, &id, expected.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn answer(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    links: &Links,
+    status: StatusCode,
+    user: &UserView,
+    projection: &Projection,
+) -> Answer {
+    let groups =
+        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
+    let document = resource::user(user, groups, links);
+    Ok(respond::resource(status, &document, projection, &state.schemas.user))
+}
+
+async fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
+    let schema = &state.schemas.user;
+    let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
+    let page = state.store.users(tenant, &Selection { schema, query }).await?;
+    let mut resources = Vec::with_capacity(page.items.len());
+    for user in &page.items {
+        let groups =
+            projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
+        resources.push(projection.apply(&resource::user(user, groups, links), schema).into());
+    }
+    let body = list_response(page.total, query.start_index, resources);
+    Ok(Json(body).into_response())
+}

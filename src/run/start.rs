@@ -1,0 +1,100 @@
+//! What must be there before anything can run, and what to do when it is not.
+
+use std::{io, net::SocketAddr};
+
+use kube::{Client, Config};
+
+use crate::{api, cli::RunArgs, store::PeerOptions};
+
+/// Why it can't start, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Where our Lease lives is not known.
+    #[error(
+        "the namespace of the leader-election Lease is not known: give --operator-namespace (outside of a cluster nothing else tells it)"
+    )]
+    NoOperatorNamespace,
+    /// Other replicas could not reach us.
+    #[error(
+        "with several replicas each must say where the others reach it: give --peer-address, or set POD_IP"
+    )]
+    NoPeerAddress,
+    /// There is no cluster to connect to.
+    #[error("no cluster is configured: set KUBECONFIG, or run in a pod with a service account ({0})")]
+    NoCluster(kube::config::InferConfigError),
+    /// The client can't be made from that configuration.
+    #[error("the configuration of the cluster can't be used: {0}")]
+    Client(kube::Error),
+    /// The API server does not answer, or refuses.
+    #[error(
+        "the Kubernetes API server can't be asked for its kinds: {0}; check the address and credentials with `kubectl version`"
+    )]
+    Unreachable(kube::Error),
+    /// Our kinds are not installed.
+    #[error("the cluster does not know {}: apply them with `rollcall crds | kubectl apply --server-side -f -`", kinds.join(", "))]
+    CrdsMissing {
+        /// The kinds that are missing.
+        kinds: Vec<String>,
+    },
+    /// An address can't be listened on.
+    #[error("can't listen on {address}: {source}; choose another with {flag}")]
+    Listen {
+        /// The flag that says where.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The process can't learn that it should stop.
+    #[error("signals can't be listened for: {0}")]
+    Signals(io::Error),
+    /// There is no randomness.
+    #[error("the operating system gives no random bytes, which tokens need: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A client of the cluster that we run in, or that the kubeconfig names.
+pub(super) async fn connect() -> Result<Client, StartError> {
+    // Whoever is first wins, and it is the same provider: that one is there already is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = Config::infer().await.map_err(StartError::NoCluster)?;
+    Client::try_from(config).map_err(StartError::Client)
+}
+
+/// Fails unless all of our kinds are served. Discovery is open to every account.
+pub(super) async fn require_crds(client: &Client) -> Result<(), StartError> {
+    let served = match client.list_api_group_resources("rollcall.dev/v1alpha1").await {
+        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect(),
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => return Err(StartError::Unreachable(error)),
+    };
+    let wanted = api::crds().into_iter().map(|crd| crd.spec.names.kind);
+    let kinds: Vec<String> = wanted.filter(|kind| !served.contains(kind)).collect();
+    if kinds.is_empty() { Ok(()) } else { Err(StartError::CrdsMissing { kinds }) }
+}
+
+/// How this replica and the others, if there are any, reach each other.
+pub(super) fn peers(args: &RunArgs, namespace: &str, identity: &str) -> Result<PeerOptions, StartError> {
+    if args.replicas == 1 {
+        return Ok(PeerOptions::alone());
+    }
+    Ok(PeerOptions {
+        replicas: args.replicas.into(),
+        identity: identity.to_owned(),
+        operator_namespace: namespace.to_owned(),
+        listen: args.peer_listen,
+        advertise: args.find_peer_address().ok_or(StartError::NoPeerAddress)?,
+        lease_duration: args.lease_duration,
+    })
+}
+
+/// The given identity, or the host's name and a random part: two processes must never be the same.
+pub(super) fn identity(given: Option<&str>) -> Result<String, StartError> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    let random = getrandom::u32().map_err(StartError::Random)?;
+    let host = ["HOSTNAME", "POD_NAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    Ok(format!("{}-{random:08x}", host.as_deref().unwrap_or("rollcall")))
+}

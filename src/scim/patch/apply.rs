@@ -1,0 +1,279 @@
+//! Applies the operations in their order and finds what each one points at.
+//!
+//! RFC 7644 section 3.5.2: "Each operation against an attribute MUST be compatible with the attribute's
+//! mutability and schema"; "a PATCH request [...] SHALL be treated as atomic".
+
+use serde_json::{Map, Value};
+
+use super::complex::{change_raw, change_single};
+use super::elements::{Change, change_elements};
+use super::members::change_members;
+use super::{Operation, PatchOp, PatchRequest, Patched};
+use crate::scim::Document;
+use crate::scim::coerce::describe;
+use crate::scim::error::ScimError;
+use crate::scim::filter::Filter;
+use crate::scim::json::Limits;
+use crate::scim::normalize::{check_immutable, edit, missing_required, read_password, set_schemas};
+use crate::scim::path::PatchPath;
+use crate::scim::schema::{Attribute, ResourceSchema, Schema, Target};
+
+/// Applies all operations to a document in canonical form, or none: on an error there is no new document.
+pub fn apply(
+    request: &PatchRequest,
+    schema: &ResourceSchema,
+    document: Document,
+    limits: &Limits,
+) -> Result<Patched, ScimError> {
+    let before = document.clone();
+    let result = Patched { document, password: None, members: Vec::new() };
+    let mut patch = Patch { schema, limits, result };
+    for (index, operation) in request.operations.iter().enumerate() {
+        patch.run(operation).map_err(|error| error.within(&place(index, operation)))?;
+    }
+    let mut result = patch.result;
+    set_schemas(&mut result.document, schema);
+    // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a
+    // required attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
+    if let Some(path) = missing_required(&result.document, schema) {
+        return Err(ScimError::mutability(format!("{path} is required and may not become empty")));
+    }
+    check_immutable(&before, &result.document, schema)?;
+    Ok(result)
+}
+
+/// Where an error happened. A filter may quote a person's address, so of the path only the name is told.
+fn place(index: usize, operation: &Operation) -> String {
+    let name = operation.path.as_ref().map(|path| format!(" {}", path.attribute)).unwrap_or_default();
+    format!("operation {} ({}{name})", index + 1, operation.op.as_str())
+}
+
+struct Patch<'s> {
+    schema: &'s ResourceSchema,
+    limits: &'s Limits,
+    result: Patched,
+}
+
+/// An attribute that an operation is about.
+#[derive(Clone, Copy)]
+struct Aim<'s> {
+    extension: Option<&'s Schema>,
+    attribute: &'s Attribute,
+    sub: Option<&'s Attribute>,
+    filter: Option<&'s Filter>,
+}
+
+impl<'s> Patch<'s> {
+    fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
+        let (op, value) = (operation.op, operation.value.clone());
+        match &operation.path {
+            Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
+            // The URN of the core schema means the resource itself, as no path does.
+            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+        }
+    }
+
+    fn is_core(&self, path: &PatchPath) -> bool {
+        path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
+    }
+
+    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+        match value {
+            Value::Object(fields) => {
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
+            }
+            other => Err(ScimError::invalid_value(format!(
+                "without a path the value must be an object of attributes, not {}",
+                describe(&other)
+            ))),
+        }
+    }
+
+    /// One attribute of an operation without a path.
+    ///
+    /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
+    /// What is read-only is passed over, since Okta sends a group's `id` with its new name.
+    fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
+        if self.schema.core.is(key) {
+            return self.fields(op, value);
+        }
+        let Ok(path) = PatchPath::parse(key) else {
+            change_raw(&mut self.result.document, key, op, Some(value));
+            return Ok(());
+        };
+        match self.schema.resolve(&path.attribute) {
+            Some(Target::Extension(extension)) => self.extension(op, extension, Some(value)),
+            Some(Target::Attribute { extension, attribute, sub }) => {
+                let sub = after_filter(&path, attribute)?.or(sub);
+                if attribute.is_read_only() || sub.is_some_and(Attribute::is_read_only) {
+                    return Ok(());
+                }
+                let aim = Aim { extension, attribute, sub, filter: path.filter.as_ref() };
+                self.attribute(op, aim, Some(value))
+            }
+            None => {
+                change_raw(&mut self.result.document, key, op, Some(value));
+                Ok(())
+            }
+        }
+    }
+
+    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+        match self.schema.resolve(&path.attribute) {
+            Some(Target::Extension(extension)) if path.filter.is_none() => {
+                self.extension(op, extension, value)
+            }
+            Some(Target::Attribute { extension, attribute, sub }) => {
+                let sub = after_filter(path, attribute)?.or(sub);
+                // A member's display is ours to compute. Clients that send one mean no harm.
+                if self.is_members(extension, attribute) && sub.is_some_and(Attribute::is_read_only) {
+                    return Ok(());
+                }
+                if let Some(fixed) =
+                    [Some(attribute), sub].into_iter().flatten().find(|one| one.is_read_only())
+                {
+                    return Err(ScimError::mutability(format!("{} is read-only", fixed.name)));
+                }
+                self.attribute(op, Aim { extension, attribute, sub, filter: path.filter.as_ref() }, value)
+            }
+            Some(Target::Extension(_)) | None => self.unknown(op, path, value),
+        }
+    }
+
+    /// A path that the schema does not know. It may still name what the client itself put into the document,
+    /// or a part of an extension that only the client knows; all else is most likely a misspelling.
+    fn unknown(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+        let attribute = &path.attribute;
+        let document = &mut self.result.document;
+        let existing = |document: &Document, name: &str| {
+            document.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
+        };
+        let refuse = || {
+            Err(ScimError::invalid_path(format!(
+                "{attribute} is no attribute of {}; see /Schemas for those that are",
+                self.schema.name
+            )))
+        };
+        if path.filter.is_some() || self.schema.core.is(&attribute.to_string()) {
+            return refuse();
+        }
+        if let Some(key) = existing(document, &attribute.to_string()) {
+            change_raw(document, &key, op, value);
+            return Ok(());
+        }
+        let (holder, name) = match (&attribute.urn, &attribute.sub) {
+            (Some(urn), None) if !self.schema.core.is(urn) && self.schema.extension(urn).is_none() => {
+                (existing(document, urn).unwrap_or_else(|| urn.clone()), &attribute.name)
+            }
+            (None, Some(sub)) => match existing(document, &attribute.name) {
+                Some(key) => (key, sub),
+                None => return refuse(),
+            },
+            _ => return refuse(),
+        };
+        if op == PatchOp::Remove && !document.contains_key(&holder) {
+            return Ok(());
+        }
+        match document.entry(holder).or_insert_with(|| Value::Object(Map::new())) {
+            Value::Object(fields) => {
+                change_raw(fields, name, op, value);
+                Ok(())
+            }
+            _ => refuse(),
+        }
+    }
+
+    /// A whole extension: its attributes are merged one by one, or all removed.
+    fn extension(
+        &mut self,
+        op: PatchOp,
+        extension: &'s Schema,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
+        match (op, value) {
+            (PatchOp::Remove, _) | (PatchOp::Add | PatchOp::Replace, None | Some(Value::Null)) => {
+                self.result.document.shift_remove(&extension.id);
+                Ok(())
+            }
+            (PatchOp::Add | PatchOp::Replace, Some(Value::Object(fields))) => {
+                for (key, value) in fields {
+                    let qualified = format!("{}:{key}", extension.id);
+                    let path = PatchPath::parse(&qualified).ok();
+                    if path.is_some_and(|path| self.schema.resolve(&path.attribute).is_some()) {
+                        self.field(op, &qualified, value)?;
+                    } else {
+                        edit(&mut self.result.document, Some(extension), |known| {
+                            change_raw(known, &key, op, Some(value));
+                        });
+                    }
+                }
+                Ok(())
+            }
+            (PatchOp::Add | PatchOp::Replace, Some(other)) => Err(ScimError::invalid_value(format!(
+                "{} must be an object of attributes, not {}",
+                extension.id,
+                describe(&other)
+            ))),
+        }
+    }
+
+    fn is_members(&self, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+        extension.is_none() && attribute.name == "members" && self.schema.has_members()
+    }
+
+    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<Value>) -> Result<(), ScimError> {
+        let Aim { extension, attribute, sub, filter } = aim;
+        match (extension, attribute.name.as_str()) {
+            // Which schemas a document has follows from what is in it.
+            (None, "schemas") => return Ok(()),
+            (None, "password") => {
+                if op != PatchOp::Remove {
+                    self.result.password = read_password(attribute, value.unwrap_or_default())?;
+                }
+                return Ok(());
+            }
+            _ if self.is_members(extension, attribute) => {
+                self.result.members.extend(change_members(op, filter, sub, value, self.limits)?);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let at = Target::Attribute { extension, attribute, sub: None }.canonical();
+        if filter.is_some() && !attribute.multi_valued {
+            return Err(ScimError::invalid_path(format!(
+                "{at} has a single value, so a filter cannot select among its values"
+            )));
+        }
+        let (limits, name) = (self.limits, attribute.name.as_str());
+        edit(&mut self.result.document, extension, |fields| {
+            let old = fields.get_mut(name).map(Value::take);
+            let new = if attribute.multi_valued {
+                let old = match old {
+                    Some(Value::Array(items)) => items,
+                    Some(Value::Null) | None => Vec::new(),
+                    Some(single) => vec![single],
+                };
+                let change = Change { attribute, at: &at, limits, op, filter, sub };
+                let new = change_elements(&change, old, value)?;
+                if new.is_empty() { None } else { Some(Value::Array(new)) }
+            } else {
+                change_single(attribute, &at, limits, op, sub, old, value)?
+            };
+            match new {
+                Some(new) => fields.insert(name.to_owned(), new),
+                None => fields.shift_remove(name),
+            };
+            Ok(())
+        })
+    }
+}
+
+/// The sub-attribute behind the filter of a path.
+fn after_filter<'s>(path: &PatchPath, attribute: &'s Attribute) -> Result<Option<&'s Attribute>, ScimError> {
+    match &path.sub {
+        None => Ok(None),
+        Some(name) => attribute.sub(name).map(Some).ok_or_else(|| {
+            ScimError::invalid_path(format!("{} has no sub-attribute {name}", attribute.name))
+        }),
+    }
+}

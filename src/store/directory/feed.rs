@@ -1,0 +1,138 @@
+//! What comes into the directory, from watches and from this process's own writes.
+
+use std::sync::Arc;
+
+use kube::ResourceExt;
+
+use super::{Change, Directory, Tenant, is_gone, version};
+use crate::{
+    api::{Team, User},
+    store::{
+        membership::{Id, SliceMembers},
+        tenant::TenantKey,
+    },
+};
+
+impl Directory {
+    pub(in crate::store) fn put_user(&self, user: Arc<User>) {
+        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
+        let id: Id = user.name_any().into();
+        let changed = self.write(&tenant, |it| {
+            if !is_gone(user.as_ref()) {
+                return !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user);
+            }
+            let news = it.graves.bury(&id, version(user.as_ref()));
+            if news && user.metadata.deletion_timestamp.is_some() {
+                it.users.remove(&id);
+                it.leaving_users.insert(id.clone(), user);
+            }
+            news
+        });
+        self.waiters.wake(&tenant, &id);
+        if changed {
+            self.tell(Change::User { tenant, id });
+        }
+    }
+
+    /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
+    /// another object of the same name, which people may declare after they deleted the first.
+    pub(in crate::store) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
+        let removed = self.write(tenant, |it| {
+            it.graves.bury(id, version);
+            let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
+            let left = it.leaving_users.get(id).is_some_and(|user| self::version(user.as_ref()) <= version);
+            if left {
+                it.leaving_users.remove(id);
+            }
+            (ended && it.users.remove(id)) || left
+        });
+        self.waiters.wake(tenant, id);
+        if removed {
+            self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+        }
+    }
+
+    pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
+        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
+        let id: Id = team.name_any().into();
+        let moves = self.write(&tenant, |it| {
+            if !is_gone(team.as_ref()) {
+                let known = it.graves.holds(&id, version(team.as_ref()));
+                return if known { None } else { it.teams.put(team, slices) };
+            }
+            let news = it.graves.bury(&id, version(team.as_ref()));
+            if news && team.metadata.deletion_timestamp.is_some() {
+                it.leaving_teams.insert(id.clone(), team);
+                return Some(it.teams.remove(&id).unwrap_or_default());
+            }
+            None
+        });
+        self.waiters.wake(&tenant, &id);
+        if let Some(moves) = moves {
+            let moved = moves.joined.into_iter().chain(moves.left).collect();
+            self.tell(Change::Team { tenant, id, moved });
+        }
+    }
+
+    /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
+    pub(in crate::store) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
+        let moves = self.write(tenant, |it| {
+            it.graves.bury(id, version);
+            let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
+            let left = it.leaving_teams.get(id).is_some_and(|team| self::version(team.as_ref()) <= version);
+            if left {
+                it.leaving_teams.remove(id);
+            }
+            let moves = if ended { it.teams.remove(id) } else { None };
+            if left { Some(moves.unwrap_or_default()) } else { moves }
+        });
+        self.waiters.wake(tenant, id);
+        if let Some(moves) = moves {
+            self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
+        }
+    }
+
+    /// The users of a namespace (all of them if it is empty) that are here, leaving or not, but not listed, with
+    /// their versions.
+    pub(in crate::store) fn unlisted_users(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let users = |it: &Tenant| {
+            let here = it.users.iter().map(|it| (it.id().into(), version(it.object())));
+            let leaving = it.leaving_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).collect()
+        };
+        self.unlisted(namespace, listed, users)
+    }
+
+    /// The teams of a namespace (all of them if it is empty) that are here, leaving or not, but not listed, with
+    /// their versions.
+    pub(in crate::store) fn unlisted_teams(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let teams = |it: &Tenant| {
+            let here = it.teams.iter().map(|it| (it.id().into(), version(it.object())));
+            let leaving = it.leaving_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).collect()
+        };
+        self.unlisted(namespace, listed, teams)
+    }
+
+    fn unlisted(
+        &self,
+        namespace: &str,
+        listed: impl Fn(&TenantKey, &str) -> bool,
+        all: impl Fn(&Tenant) -> Vec<(Id, u64)>,
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let tenants = self.read();
+        let here =
+            tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
+        here.flat_map(|(key, tenant)| all(tenant).into_iter().map(|(id, version)| (key.clone(), id, version)))
+            .filter(|(key, id, _)| !listed(key, id))
+            .collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! The tenants as the request path sees them: who may do what with which token.
+//!
+//! Fed by the watch on ScimTenants. A token works only while both halves of the object say so: `spec` lists its name
+//! (and says what it may touch), and `status` holds its hash. So removing it from `spec` stops it at once,
+//! whether or not a controller runs.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
+
+use super::{TenantKey, token::Token};
+use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
+
+/// What a request may do, once its token has been recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent right")]
+pub struct Access {
+    /// The tenant that the token belongs to.
+    pub tenant: TenantKey,
+    /// The token's name in `spec.tokens`.
+    pub token: Arc<str>,
+    /// Whether it may touch `/Users`.
+    pub users: bool,
+    /// Whether it may touch `/Groups`.
+    pub groups: bool,
+    /// Whether it may only read.
+    pub read_only: bool,
+    /// Whether the whole tenant is suspended, so that every request is answered 503.
+    pub suspended: bool,
+}
+
+/// All tenants and their tokens' hashes.
+#[derive(Debug)]
+pub struct Tenants {
+    known: RwLock<HashMap<TenantKey, Vec<KnownToken>>>,
+    used: Notify,
+    lists_missing: AtomicUsize,
+}
+
+impl Default for Tenants {
+    /// Knows nobody, and has at least one list to wait for.
+    fn default() -> Self {
+        Self { known: RwLock::default(), used: Notify::new(), lists_missing: AtomicUsize::new(1) }
+    }
+}
+
+/// A use of a token that its tenant's status does not show yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The tenant.
+    pub tenant: TenantKey,
+    /// The hash of the token that was used.
+    pub hash: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How far the status may lag behind the last use: a status that followed every request would be written as often.
+pub const USE_GRANULARITY_SECONDS: i64 = 300;
+
+/// `KnownToken::last_used` before the first use.
+const NEVER: i64 = i64::MIN;
+
+#[derive(Debug)]
+struct KnownToken {
+    hash: String,
+    expires_at: Option<Timestamp>,
+    access: Access,
+    /// What the status says, in seconds; `NEVER` for a token without a row of its own: a rotated one.
+    recorded: i64,
+    /// When it was last used here, in seconds. Survives a change of the tenant. Nobody orders anything by it.
+    last_used: Arc<AtomicI64>,
+    /// A rotated token's uses are not recorded: `lastUsedAt` is about the token that replaced it.
+    current: bool,
+}
+
+impl Tenants {
+    /// Checks a bearer token against the hashes in the tenant's status; `None` for every kind of failure alike.
+    pub fn authenticate(&self, namespace: &str, name: &str, token: &str, now: Timestamp) -> Option<Access> {
+        // The hash is computed before the tenant is looked up, so that an unknown tenant answers no faster.
+        let hash = Token::parse(token)?.hash();
+        let known = self.read();
+        let tokens = known.get(&TenantKey::new(namespace, name))?;
+        // Every token is compared, each in constant time: how long it takes tells nothing about any hash.
+        let matching = tokens
+            .iter()
+            .filter(|known| bool::from(known.hash.as_bytes().ct_eq(hash.as_bytes())))
+            .fold(None, |_, known| Some(known))?;
+        if matching.expires_at.is_some_and(|expiry| expiry <= now) {
+            return None;
+        }
+        matching.last_used.fetch_max(now.as_second(), Ordering::Relaxed);
+        if matching.is_due() {
+            self.used.notify_one();
+        }
+        Some(matching.access.clone())
+    }
+
+    /// Takes over a tenant as the API server shows it now. One that is being deleted has no tokens any more.
+    pub fn apply(&self, tenant: &ScimTenant) {
+        let Some(key) = key(tenant) else { return };
+        let mut known = self.write();
+        if tenant.metadata.deletion_timestamp.is_some() {
+            known.remove(&key);
+            return;
+        }
+        let before = known.remove(&key).unwrap_or_default();
+        let tokens = known_tokens(&key, tenant, &before);
+        known.insert(key, tokens);
+    }
+
+    /// Forgets a tenant; its tokens stop working.
+    pub fn remove(&self, key: &TenantKey) {
+        self.write().remove(key);
+    }
+
+    /// Forgets every tenant of a namespace (or of all) that is not among `present`.
+    pub(super) fn retain(&self, namespace: Option<&str>, present: &HashSet<TenantKey>) {
+        let elsewhere = |key: &TenantKey| namespace.is_some_and(|namespace| *key.namespace != *namespace);
+        self.write().retain(|key, _| elsewhere(key) || present.contains(key));
+    }
+
+    /// What has not been read from the API server yet; empty when tokens can be checked.
+    pub fn not_ready(&self) -> Vec<String> {
+        match self.lists_missing.load(Ordering::Acquire) {
+            0 => Vec::new(),
+            _ => vec!["store: tenants have not been listed yet".to_owned()],
+        }
+    }
+
+    /// So many lists must be done until tokens can be checked.
+    pub(super) fn expect_lists(&self, count: usize) {
+        self.lists_missing.store(count, Ordering::Release);
+    }
+
+    pub(super) fn list_is_done(&self) {
+        self.lists_missing.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The uses that the statuses should show and don't yet.
+    pub fn due_uses(&self) -> Vec<Use> {
+        let known = self.read();
+        let due = known.iter().flat_map(|(key, tokens)| {
+            tokens.iter().filter(|token| token.is_due()).map(move |token| (key, token))
+        });
+        due.filter_map(|(key, token)| {
+            let at = Timestamp::from_second(token.last_used.load(Ordering::Relaxed)).ok()?;
+            Some(Use { tenant: key.clone(), hash: token.hash.clone(), at })
+        })
+        .collect()
+    }
+
+    /// Resolves once a use became due since the last call.
+    pub async fn wait_for_use(&self) {
+        self.used.notified().await;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
+        // No panic can leave the map half changed: each change is one insert or remove.
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KnownToken {
+    /// The first use is shown at once; later ones coarsely.
+    fn is_due(&self) -> bool {
+        let used = self.last_used.load(Ordering::Relaxed);
+        let shown_until = self.recorded.saturating_add(USE_GRANULARITY_SECONDS);
+        self.current && used != NEVER && (self.recorded == NEVER || used >= shown_until)
+    }
+}
+
+/// The tokens that `spec` asks for: those it lists, or one named `default` that may do everything.
+pub fn token_specs(tenant: &ScimTenant) -> Vec<TokenSpec> {
+    if tenant.spec.tokens.is_empty() {
+        vec![TokenSpec { name: "default".to_owned(), ..TokenSpec::default() }]
+    } else {
+        tenant.spec.tokens.clone()
+    }
+}
+
+/// The key of a tenant; every object that the API server shows has one.
+pub fn key(tenant: &ScimTenant) -> Option<TenantKey> {
+    Some(TenantKey::new(tenant.metadata.namespace.as_deref()?, tenant.metadata.name.as_deref()?))
+}
+
+fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> Vec<KnownToken> {
+    let rows = tenant.status.as_ref().map(|status| status.tokens.as_slice()).unwrap_or_default();
+    let specs = token_specs(tenant);
+    rows.iter()
+        .filter_map(|row| Some((row, specs.iter().find(|spec| spec.name == row.name)?)))
+        .flat_map(|(row, spec)| {
+            let access = access(key, spec, tenant.spec.suspend);
+            let previous = row.previous.iter().map(|old| (&old.hash, old.expires_at.as_ref(), false));
+            std::iter::once((&row.hash, row.expires_at.as_ref(), true)).chain(previous).map(
+                move |(hash, expires_at, current)| KnownToken {
+                    hash: hash.clone(),
+                    expires_at: expires_at.map(|time| time.0),
+                    access: access.clone(),
+                    recorded: recorded(row, current),
+                    last_used: last_used(before, hash),
+                    current,
+                },
+            )
+        })
+        .collect()
+}
+
+fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool) -> Access {
+    let may = |scope| spec.scope.is_empty() || spec.scope.contains(&scope);
+    Access {
+        tenant: key.clone(),
+        token: spec.name.as_str().into(),
+        users: may(TokenScope::Users),
+        groups: may(TokenScope::Groups),
+        read_only: spec.read_only,
+        suspended,
+    }
+}
+
+fn recorded(row: &TokenStatus, current: bool) -> i64 {
+    row.last_used_at.as_ref().filter(|_| current).map_or(NEVER, |time| time.0.as_second())
+}
+
+fn last_used(before: &[KnownToken], hash: &str) -> Arc<AtomicI64> {
+    let same = before.iter().find(|token| token.hash == hash);
+    same.map_or_else(|| Arc::new(AtomicI64::new(NEVER)), |token| Arc::clone(&token.last_used))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Logs: text for people, JSON for machines, both on standard error.
+
+use std::io;
+
+use tracing_subscriber::{EnvFilter, filter::ParseError};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `--log-level` is no filter.
+    #[error("--log-level {level:?} is not a filter such as `info` or `warn,rollcall=debug`: {source}")]
+    Level {
+        /// What was given.
+        level: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// Somebody in this process logs already.
+    #[error("logging is set up already: {0}")]
+    Installed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Logs from now on what `level` lets through.
+pub fn init(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(level)
+        .map_err(|source| TelemetryError::Level { level: level.to_owned(), source })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let installed = match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
+    };
+    installed.map_err(TelemetryError::Installed)
+}

@@ -1,0 +1,127 @@
+//! The operator as a process of its own, in a namespace of its own, on the API server that this process shares.
+
+use std::{
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use rollcall_dev::{ControlPlane, Process, ports};
+
+/// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A namespace with an operator that looks after it alone.
+pub struct Operator {
+    pub namespace: String,
+    pub url: String,
+    pub admin: String,
+    pub client: Client,
+    arguments: Vec<String>,
+    process: Option<Process>,
+}
+
+impl Operator {
+    /// Starts it in a fresh namespace, and waits until it is ready.
+    pub async fn start() -> Self {
+        let mut operator = Self::prepare().await;
+        operator.launch().await;
+        operator
+    }
+
+    /// A namespace, and everything for an operator but the operator itself.
+    pub async fn prepare() -> Self {
+        static NAMESPACES: AtomicUsize = AtomicUsize::new(0);
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let namespace = format!("operator-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed));
+        let (scim, admin) = (ports::reserve().unwrap(), ports::reserve().unwrap());
+        let (url, listen) = (format!("http://{}", scim.address()), scim.address());
+        let arguments =
+            ["run", "--listen", &listen, "--admin-listen", &admin.address(), "--external-url", &url]
+                .into_iter()
+                .chain([
+                    "--namespaces",
+                    &namespace,
+                    "--operator-namespace",
+                    &namespace,
+                    "--lease-duration",
+                    "2s",
+                ])
+                .chain(["--log-level", "debug,hyper=info,h2=info,tower=info,kube=info"])
+                .map(str::to_owned)
+                .collect();
+        let client = client(&namespace).await;
+        let admin = format!("http://{}", admin.address());
+        Self { namespace, url, admin, client, arguments, process: None }
+    }
+
+    /// Starts the process, and waits until it is ready.
+    pub async fn launch(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        command.env("KUBECONFIG", plane().kubeconfig_path()).args(&self.arguments);
+        let log = plane().dir().join(format!("{}.log", self.namespace));
+        self.process = Some(plane().spawn(&self.namespace, &mut command, &log).unwrap());
+        let ready = format!("{}/readyz", self.admin);
+        eventually("the operator is ready", PATIENCE, || async {
+            let answer = reqwest::get(&ready).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// What it has logged so far, in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(plane().dir().join(format!("{}.log", self.namespace))).unwrap()
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        self.process.take().unwrap().kill().unwrap();
+    }
+
+    /// Asks it to stop, and waits for that; true if it ended well.
+    pub async fn stop(&mut self) -> bool {
+        let process = self.process.take().unwrap();
+        tokio::task::spawn_blocking(move || process.stop(PATIENCE).unwrap().success()).await.unwrap()
+    }
+}
+
+/// The API server, with our CRDs, that the tests of this process share.
+pub fn plane() -> &'static ControlPlane {
+    rollcall_dev::shared::control_plane().unwrap()
+}
+
+/// Waits until `observe` finds something. `within` is a deadline, and what is asserted: a limit that the design promises.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    within: Duration,
+    mut observe: impl FnMut() -> F,
+) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = observe().await {
+            return seen;
+        }
+        assert!(start.elapsed() < within, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn client(namespace: &str) -> Client {
+    let namespace = namespace.to_owned();
+    let kubeconfig = tokio::task::spawn_blocking(move || {
+        let crds: Vec<String> =
+            rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
+        plane().apply(&crds.join("\n---\n")).unwrap();
+        plane().kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        plane().kubectl(&["create", "namespace", &namespace]).unwrap();
+        plane().kubeconfig_path()
+    });
+    let kubeconfig = Kubeconfig::read_from(kubeconfig.await.unwrap()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
