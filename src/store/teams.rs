@@ -109,18 +109,14 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            match self.swap_team(tenant, &current.0, wanted, plan).await? {
-                Some(team) => {
-                    let team = self.took_in_team(tenant, team).await?;
-                    drop(turn);
-                    self.acknowledge(&Written::of(team.object())).await?;
-                    return Ok(team);
-                }
-                None => {
-                    attempts.next_conflict().await?;
-                    (current, members) = self.fresh_team(tenant, id).await?;
-                }
+            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan).await? {
+                let team = self.took_in_team(tenant, team).await?;
+                drop(turn);
+                self.acknowledge(&Written::of(team.object())).await?;
+                return Ok(team);
             }
+            attempts.next_conflict().await?;
+            (current, members) = self.fresh_team(tenant, id).await?;
         }
     }
 
@@ -144,17 +140,14 @@ impl Store {
                 Ok(deleted) => {
                     let name = &current.0.spec.display_name;
                     Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
-                    let written = match deleted.left() {
-                        Some(team) => {
-                            let written = Written::of(&team);
-                            self.take_in_team(team).await?;
-                            written
-                        }
-                        None => {
-                            let end = Written::end_of(current.object());
-                            self.directory().remove_team(tenant, id, end.version);
-                            end
-                        }
+                    let written = if let Some(team) = deleted.left() {
+                        let written = Written::of(&team);
+                        self.take_in_team(team).await?;
+                        written
+                    } else {
+                        let end = Written::end_of(current.object());
+                        self.directory().remove_team(tenant, id, end.version);
+                        end
                     };
                     return self.acknowledge(&written).await;
                 }

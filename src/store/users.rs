@@ -79,18 +79,14 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            match self.swap_user(tenant, &current.0, wanted).await? {
-                Some(user) => {
-                    let user = self.took_in_user(user);
-                    drop(turn);
-                    self.acknowledge(&Written::of(user.object())).await?;
-                    return Ok(user);
-                }
-                None => {
-                    attempts.next_conflict().await?;
-                    current = self.fresh_user(tenant, id).await?;
-                }
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+                let user = self.took_in_user(user);
+                drop(turn);
+                self.acknowledge(&Written::of(user.object())).await?;
+                return Ok(user);
             }
+            attempts.next_conflict().await?;
+            current = self.fresh_user(tenant, id).await?;
         }
     }
 
@@ -117,13 +113,12 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
-                    let written = match deleted.left() {
-                        Some(user) => Written::of(self.took_in_user(user).object()),
-                        None => {
-                            let end = Written::end_of(current.object());
-                            self.directory().remove_user(tenant, id, end.version);
-                            end
-                        }
+                    let written = if let Some(user) = deleted.left() {
+                        Written::of(self.took_in_user(user).object())
+                    } else {
+                        let end = Written::end_of(current.object());
+                        self.directory().remove_user(tenant, id, end.version);
+                        end
                     };
                     return self.acknowledge(&written).await;
                 }

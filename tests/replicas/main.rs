@@ -1,4 +1,10 @@
 //! Several replicas on a real API server: what one of them acknowledges, all of them show.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test fails the test"
+)]
 
 mod gate;
 mod replica;
@@ -74,11 +80,38 @@ async fn a_replica_whose_watches_are_late_shows_nothing_old() {
         assert_eq!(b.named(&name).await.unwrap(), [id.as_str()]);
         assert_eq!(c.named(&name).await.unwrap(), [id.as_str()]);
     }
-    // A name that goes from one user to another is never seen on both.
     a.rename(&old, "hopper").await.unwrap();
-    let new = c.create("grace").await.unwrap().id().to_owned();
+    assert_eq!(b.named("grace").await.unwrap(), [""; 0]);
+    assert_eq!(b.named("hopper").await.unwrap(), [old.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_has_passed_on_is_not_seen_on_two_users() {
+    let site = Site::new().await;
+    let [a, b, _c] = site.three().await;
+    let old = a.create("grace").await.unwrap().id().to_owned();
+    b.gate.set(Passes::AllButWatches);
+    // A rename by a replica that dies before it tells anybody: nobody has acknowledged it.
+    let port = ports::reserve().unwrap();
+    let mut options = site.options("alone", &port);
+    options.replicas = 1;
+    let silent = Replica::with_options(&site, options, port);
+    silent.ready().await;
+    silent.rename(&old, "hopper").await.unwrap();
+    drop(silent);
+    let new = a.create("grace").await.unwrap().id().to_owned();
     assert_eq!(b.named("grace").await.unwrap(), [new.as_str()]);
     assert_eq!(b.named("hopper").await.unwrap(), [old.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_is_told_of_everything_from_then_on() {
+    let site = Site::new().await;
+    let a = site.replica("a").await;
+    let newcomer = site.replica("b").await;
+    newcomer.gate.set(Passes::AllButWatches);
+    let id = a.create("ada").await.unwrap().id().to_owned();
+    assert_eq!(newcomer.named("ada").await.unwrap(), [id.as_str()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

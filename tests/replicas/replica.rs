@@ -123,8 +123,14 @@ pub struct Replica {
 
 impl Replica {
     pub fn start(site: &Site, identity: &str) -> Self {
-        let (gate, port) = (Gate::open(), ports::reserve().unwrap());
-        let store = Store::new(gate.client(site.config.clone()), site.options(identity, &port));
+        let port = ports::reserve().unwrap();
+        let options = site.options(identity, &port);
+        Self::with_options(site, options, port)
+    }
+
+    pub fn with_options(site: &Site, options: PeerOptions, port: Port) -> Self {
+        let gate = Gate::open();
+        let store = Store::new(gate.client(site.config.clone()), options);
         let (stop, namespaces) = (CancellationToken::new(), [site.tenant.namespace.to_string()]);
         let following = tokio::spawn({
             let (store, stop) = (store.clone(), stop.clone());

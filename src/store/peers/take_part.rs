@@ -120,7 +120,9 @@ async fn join(store: &Store, mine: &LeaseName) -> Result<(), CallError> {
     let answered = Instant::now();
     let others: Vec<&Found> = others.iter().filter(|it| it.name != *mine).collect();
     // Writes of ours must wait for them even before they answer us.
-    others.iter().for_each(|found| add(store, found, answered));
+    for found in &others {
+        add(store, found, answered);
+    }
     join_all(others.into_iter().map(|found| greet(store, mine, found))).await;
     Ok(())
 }
@@ -135,7 +137,7 @@ async fn greet(store: &Store, mine: &LeaseName, other: &Found) {
                 Ok(Reply::Answer(Welcome {})) => return,
                 Ok(Reply::Over) => return peers.roster.remove(&other.name),
                 Err(error) => {
-                    tracing::debug!(peer = %other.name, %error, "another replica did not answer yet")
+                    tracing::debug!(peer = %other.name, %error, "another replica did not answer yet");
                 }
             }
         }
@@ -163,7 +165,7 @@ async fn keep(store: Store, mine: Found, over: CancellationToken) {
             }
             Ok(Err(error)) if is_not_found(&error) => break,
             Ok(Err(error)) => {
-                tracing::warn!(lease = %mine.name, %error, "could not renew the read lease yet")
+                tracing::warn!(lease = %mine.name, %error, "could not renew the read lease yet");
             }
             Err(_) => tracing::warn!(lease = %mine.name, "could not renew the read lease in time yet"),
         }
