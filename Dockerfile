@@ -1,5 +1,5 @@
 # The musl target of this image links statically, so that the result needs nothing else.
-FROM rust:1.95-alpine AS build
+FROM rust:1.95.0-alpine AS build
 RUN apk add --no-cache ca-certificates musl-dev
 WORKDIR /src
 COPY . .

@@ -194,14 +194,6 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_loses_its_last_slash_and_has_no_more_than_a_path() {
-        assert_eq!(base_url("https://scim.example.com/x/"), Ok("https://scim.example.com/x".into()));
-        for bad in ["", "scim.example.com", "ftp://a", "https://a/?b", "https://a/#b", "https://u:p@a"] {
-            assert!(base_url(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn durations_are_positive() {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         for bad in ["", "0s", "-1s", "5"] {

@@ -3,6 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use kube::{Api, Client};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -158,13 +159,12 @@ impl Rollcall {
                     identity.clone(),
                 );
                 let apps = controllers::run(client.clone(), store.clone(), options.clone(), over.clone());
-                let (namespaces, gauge) = (&options.namespaces, &gauge);
-                async move {
-                    gauge.set(1);
+                let (namespaces, gauge) = (&options.namespaces, gauge.clone());
+                Box::pin(async move {
+                    let _leading = Leading::new(gauge);
                     tokio::join!(tenants.run(namespaces, over), apps);
-                    gauge.set(0);
                     Ok(())
-                }
+                })
             };
             candidate.run(stop, lead).await
         });
@@ -176,9 +176,10 @@ impl Rollcall {
         controllers::Options {
             namespaces: self.namespaces.clone(),
             scim: ScimOptions { allow_loopback: self.args.allow_loopback_downstream },
-            rbac_reach: match rbac_namespaces.is_empty() {
-                true => Reach::Cluster,
-                false => Reach::Namespaces(rbac_namespaces.iter().cloned().collect()),
+            rbac_reach: if rbac_namespaces.is_empty() {
+                Reach::Cluster
+            } else {
+                Reach::Namespaces(rbac_namespaces.iter().cloned().collect())
             },
         }
     }
@@ -207,6 +208,22 @@ impl Rollcall {
             Box::new(move || tenants.not_ready()),
         ];
         Admin::new(Arc::clone(&self.metrics), checks)
+    }
+}
+
+/// Shows 1 while it lives: also when the work that it stands for is dropped at the end of a term.
+struct Leading(Gauge);
+
+impl Leading {
+    fn new(gauge: Gauge) -> Self {
+        gauge.set(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        self.0.set(0);
     }
 }
 

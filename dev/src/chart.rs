@@ -3,6 +3,7 @@
 //! Tests run the operator under [`Release::grant`]: what the chart does not allow fails here first.
 
 use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -85,16 +86,20 @@ impl<'a> Release<'a> {
 
     fn helm(&self, arguments: &[&str]) -> Result<String, Error> {
         let home = self.plane.dir().join("helm");
-        let values = self.plane.dir().join(format!("values-{}-{}.yaml", self.namespace, self.name));
-        std::fs::write(&values, &self.values).doing(|| format!("write {}", values.display()))?;
         let mut command = Command::new(&self.plane.assets().helm);
         command.env("KUBECONFIG", self.plane.kubeconfig_path()).env("HELM_CACHE_HOME", home.join("cache"));
         command.env("HELM_CONFIG_HOME", home.join("config")).env("HELM_DATA_HOME", home.join("data"));
         command.args(arguments).args(["--namespace", &self.namespace]);
         if arguments.first() != Some(&"uninstall") {
-            command.arg("--values").arg(&values).args(["--set", &format!("serviceAccount.name={ACCOUNT}")]);
+            command.args(["--values", "-", "--set", &format!("serviceAccount.name={ACCOUNT}")]);
         }
-        let output = command.stdin(Stdio::null()).output().doing(|| "start helm".to_owned())?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().doing(|| "start helm".to_owned())?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A helm that ends early closes the pipe; its own message says why.
+            let _ = stdin.write_all(self.values.as_bytes());
+        }
+        let output = child.wait_with_output().doing(|| "wait for helm".to_owned())?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -155,7 +155,7 @@ impl Candidate {
             match self.leases.replace(&self.lease, &PostParams::default(), &lease).await {
                 Ok(lease) => return Some(Held { lease, renewed: asked }),
                 Err(error) => {
-                    tracing::warn!(lease = %self.lease, %error, "the Lease could not be renewed yet")
+                    tracing::warn!(lease = %self.lease, %error, "the Lease could not be renewed yet");
                 }
             }
             // Somebody may have put a label on it, or a write of ours was stored though its answer was lost.
@@ -179,7 +179,7 @@ impl Candidate {
         match tokio::time::timeout(self.duration / 3, released).await {
             Ok(Ok(_)) => tracing::info!(lease = %self.lease, "released the Lease"),
             Ok(Err(error)) => {
-                tracing::debug!(lease = %self.lease, %error, "the Lease was not ours to release")
+                tracing::debug!(lease = %self.lease, %error, "the Lease was not ours to release");
             }
             Err(_) => tracing::debug!(lease = %self.lease, "the Lease could not be released in time"),
         }

@@ -68,8 +68,8 @@ pub(crate) fn check_length(length: usize, at: &str, limits: &Limits) -> Result<(
 
 /// Leaves `primary` with the first element that has it, counted from `preferred` on and then from the start.
 ///
-/// RFC 7643 section 2.4: "The primary attribute value "true" MUST appear no more than once." PingFederate marks
-/// every e-mail address as primary and cannot be told not to, so this is mended rather than refused.
+/// RFC 7643 section 2.4: "The primary attribute value "true" MUST appear no more than once." PingFederate
+/// marks every e-mail address as primary and cannot be told not to, so this is mended rather than refused.
 pub(crate) fn keep_one_primary(elements: &mut [Value], preferred: usize) {
     let is_primary = |element: &Value| element.get("primary") == Some(&Value::Bool(true));
     let first = |from: usize| elements.iter().skip(from).position(is_primary).map(|index| index + from);

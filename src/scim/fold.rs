@@ -22,7 +22,8 @@ pub fn fold_case(text: &str) -> String {
 pub fn is_same_folded(left: &str, right: &str) -> bool {
     let mut pairs = left.bytes().zip(right.bytes());
     match pairs.find(|(left, right)| !left.eq_ignore_ascii_case(right)) {
-        // Nothing that follows can make two different ASCII characters one: none of them combines with what is before it.
+        // Nothing that follows can make two different ASCII characters one: none of them combines with what
+        // is before it.
         Some((left, right)) if left.is_ascii() && right.is_ascii() => false,
         None if left.len() == right.len() => true,
         Some(_) | None => folded(left).eq(folded(right)),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// RFC 7643 section 2.3.5: a dateTime "MUST be encoded as a valid xsd:dateTime". One without an offset is taken
-/// as UTC, so that all of them can be compared.
+/// RFC 7643 section 2.3.5: a dateTime "MUST be encoded as a valid xsd:dateTime". One without an offset is
+/// taken as UTC, so that all of them can be compared.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| {
         let civil: DateTime = text.parse().ok()?;

@@ -165,8 +165,8 @@ impl Sorter {
         if attribute.returned == Returned::Never {
             return refuse("the attribute is never returned, so nothing is sorted by it");
         }
-        // RFC 7644 section 3.4.2.3: a complex attribute is sorted by one of its sub-attributes, a multi-valued one by
-        // its primary value "or else the first value in the list, if any".
+        // RFC 7644 section 3.4.2.3: a complex attribute is sorted by one of its sub-attributes, a
+        // multi-valued one by its primary value "or else the first value in the list, if any".
         let sub = sub.or_else(|| attribute.sub("value"));
         let sorted = sub.unwrap_or(attribute);
         if sorted.kind == Kind::Complex {
@@ -194,8 +194,8 @@ impl Sorter {
 
     /// Compares two keys in the order that was asked for.
     ///
-    /// RFC 7644 section 3.4.2.3: "if there is no data for the specified "sortBy" value, they are sorted via the
-    /// "sortOrder" parameter, i.e., they are ordered last if ascending and first if descending."
+    /// RFC 7644 section 3.4.2.3: "if there is no data for the specified "sortBy" value, they are sorted via
+    /// the "sortOrder" parameter, i.e., they are ordered last if ascending and first if descending."
     pub fn compare(&self, left: &SortKey, right: &SortKey) -> Ordering {
         let ascending = match (&left.0, &right.0) {
             (None, None) => Ordering::Equal,

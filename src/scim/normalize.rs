@@ -53,7 +53,8 @@ pub fn normalize(body: Value, schema: &ResourceSchema, limits: &Limits) -> Resul
 /// Checks that no immutable attribute changed between two documents, for PUT; PATCH does so itself.
 ///
 /// RFC 7644 section 3.5.1: "immutable: If one or more values are already set for the attribute, the input
-/// value(s) MUST match, or HTTP status code 400 SHOULD be returned with a "scimType" error code of "mutability"."
+/// value(s) MUST match, or HTTP status code 400 SHOULD be returned with a "scimType" error code of
+/// "mutability"."
 pub fn check_immutable(
     before: &Document,
     after: &Document,
@@ -95,10 +96,13 @@ struct Reader<'s> {
 
 impl<'s> Reader<'s> {
     fn field(&mut self, key: String, value: Value) -> Result<(), ScimError> {
-        if self.schema.core.is(&key)
-            && let Value::Object(fields) = value
-        {
-            return fields.into_iter().try_for_each(|(key, value)| self.field(key, value));
+        if self.schema.core.is(&key) {
+            return match value {
+                Value::Object(fields) => {
+                    fields.into_iter().try_for_each(|(key, value)| self.field(key, value))
+                }
+                other => Err(must_be_object(&key, &other)),
+            };
         }
         let target = AttrPath::parse(&key).ok().and_then(|path| self.schema.resolve(&path));
         match target {
@@ -141,11 +145,7 @@ impl<'s> Reader<'s> {
                     }
                 }
             }),
-            other => Err(ScimError::invalid_value(format!(
-                "{} must be an object, not {}",
-                extension.id,
-                describe(&other)
-            ))),
+            other => Err(must_be_object(&extension.id, &other)),
         }
     }
 
@@ -203,6 +203,10 @@ fn put_once(
         (Some(old), value) if *old == value => Ok(()),
         (Some(_), _) => Err(given_twice(at)),
     }
+}
+
+fn must_be_object(urn: &str, came: &Value) -> ScimError {
+    ScimError::invalid_value(format!("{urn} must be an object, not {}", describe(came)))
 }
 
 /// The `schemas` of a body are read only to see that they are what they should be: which schemas a document

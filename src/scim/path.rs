@@ -80,7 +80,8 @@ impl fmt::Display for AttrPath {
 }
 
 impl PatchPath {
-    /// Parses the `path` of an operation. A filter in it that is wrong is `invalidFilter`, all else `invalidPath`.
+    /// Parses the `path` of an operation. A filter in it that is wrong is `invalidFilter`, all else
+    /// `invalidPath`.
     pub fn parse(text: &str) -> Result<Self, ScimError> {
         if text.len() > MAX_BYTES {
             return Err(ScimError::invalid_path(format!("the path is longer than {MAX_BYTES} bytes")));

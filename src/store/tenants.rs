@@ -21,6 +21,7 @@ use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
 
 /// What a request may do, once its token has been recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent right")]
 pub struct Access {
     /// The tenant that the token belongs to.
     pub tenant: TenantKey,

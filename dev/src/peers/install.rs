@@ -54,7 +54,10 @@ fn install(recipe: &Recipe<'_>, directory: &Path) -> Result<(), PeerError> {
     fs::create_dir_all(directory).map_err(PeerError::io(format!("create {}", directory.display())))?;
     for (file, text) in recipe.files {
         let path = directory.join(file);
-        fs::write(&path, text).map_err(PeerError::io(format!("write {}", path.display())))?;
+        let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
+        parent
+            .and_then(|()| fs::write(&path, text))
+            .map_err(PeerError::io(format!("write {}", path.display())))?;
     }
     let started = Instant::now();
     eprintln!("installing {name}, once, into {}", directory.display());

@@ -6,6 +6,7 @@
 mod error;
 mod http;
 mod install;
+mod keycloak;
 mod leash;
 mod scim2_server;
 mod scimmy;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use self::error::PeerError;
 use self::http::get;
+pub use self::keycloak::keycloak;
 use self::leash::Leash;
 pub use self::scim2_server::scim2_server;
 pub use self::scimmy::scimmy;
@@ -42,18 +44,29 @@ struct Start<'a> {
     base_path: &'static str,
     /// Makes the command for a port and a token.
     command: &'a dyn Fn(u16, &str) -> Command,
+    /// Asks the server for a bearer token, where it takes none but its own.
+    sign_in: Option<fn(u16) -> Option<String>>,
     patience: Duration,
 }
 
 impl Peer {
     /// Starts a server and waits until it answers a request as a SCIM server does.
     fn start(start: &Start<'_>) -> Result<Self, PeerError> {
-        let Start { name, base_path, command, patience } = *start;
+        let Start { name, base_path, command, sign_in, patience } = *start;
         let port = free_port()?;
         let token = token()?;
         let leash = Leash::start(name, &command(port, &token))?;
         let deadline = Instant::now() + patience;
-        while get(port, &format!("{base_path}/Users?count=1"), &token) != Some(200) {
+        loop {
+            let token = sign_in.map_or_else(|| Some(token.clone()), |sign_in| sign_in(port));
+            let ready = |token: &String| get(port, &format!("{base_path}/Users?count=1"), token) == Some(200);
+            if let Some(token) = token.filter(ready) {
+                return Ok(Self {
+                    base_url: format!("http://127.0.0.1:{port}{base_path}"),
+                    token,
+                    _leash: leash,
+                });
+            }
             let log = || tail(&leash.log());
             if leash.has_ended() {
                 return Err(PeerError::Ended { name, log: log() });
@@ -63,7 +76,6 @@ impl Peer {
             }
             thread::sleep(Duration::from_millis(25));
         }
-        Ok(Self { base_url: format!("http://127.0.0.1:{port}{base_path}"), token, _leash: leash })
     }
 }
 

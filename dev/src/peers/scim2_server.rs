@@ -1,4 +1,6 @@
 //! scim2-server, a SCIM server in Python: strict, in memory, the most complete of those that can be had.
+//!
+//! To update it: `pip install` the new version into an empty virtual environment, and `pip freeze` into the list.
 
 use std::process::Command;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub fn scim2_server() -> Result<Peer, PeerError> {
             command.args(["--port", &port.to_string(), "--bearer-token", token]);
             command
         },
+        sign_in: None,
         patience: Duration::from_mins(1),
     })
 }

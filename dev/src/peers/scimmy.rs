@@ -1,4 +1,6 @@
 //! SCIMMY, a SCIM server library for Node: lenient, and departs from the standard where many real apps do.
+//!
+//! To update it: change `package.json`, and `npm install --package-lock-only --omit-lockfile-registry-resolved`.
 
 use std::process::Command;
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub fn scimmy() -> Result<Peer, PeerError> {
             command.arg(directory.join("server.mjs")).args([&port.to_string(), token]);
             command
         },
+        sign_in: None,
         patience: Duration::from_mins(1),
     })
 }

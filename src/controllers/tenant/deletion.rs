@@ -163,8 +163,8 @@ mod tests {
     fn tenant(policy: DeletionPolicy, held: bool, going: bool, confirmation: Option<&str>) -> ScimTenant {
         let spec = ScimTenantSpec { deletion_policy: Some(policy), ..ScimTenantSpec::default() };
         let mut tenant = ScimTenant::new("okta", spec);
-        tenant.metadata.finalizers = held.then(|| vec![names::FINALIZER_TENANT.to_owned()]);
-        tenant.metadata.deletion_timestamp = going.then(|| Time(Timestamp::UNIX_EPOCH));
+        tenant.metadata.finalizers = held.then_some(vec![names::FINALIZER_TENANT.to_owned()]);
+        tenant.metadata.deletion_timestamp = going.then_some(Time(Timestamp::UNIX_EPOCH));
         tenant.metadata.annotations = confirmation
             .map(|name| [(names::ANNOTATION_CONFIRM_DELETION.to_owned(), name.to_owned())].into());
         tenant

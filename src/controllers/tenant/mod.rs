@@ -174,6 +174,7 @@ async fn reconcile(tenant: Arc<ScimTenant>, context: Arc<TenantController>) -> R
 }
 
 /// A race is over by the next look; what fails is tried again less and less often.
+#[expect(clippy::needless_pass_by_value, reason = "the runtime hands it over so")]
 fn retry(tenant: Arc<ScimTenant>, error: &TenantError, context: Arc<TenantController>) -> Action {
     let Some(key) = tenants::key(&tenant) else { return Action::await_change() };
     match error {

@@ -63,7 +63,7 @@ impl Case<'_> {
             Found::Ours(secret) => Some(secret.as_ref()),
             Found::Missing | Found::Foreign => None,
         };
-        let settled = existing.zip(self.row).filter(|(secret, row)| !self.rotate && self.fits(secret, row));
+        let settled = existing.zip(self.row).filter(|(secret, row)| !self.rotate && fits(secret, row));
         if let Some((secret, row)) = settled {
             let row = TokenStatus { secret_name: self.secret_name.clone(), ..self.current(row) };
             let write = template.repaired(secret, &row, self.spec.retention.unwrap_or_default());
@@ -100,19 +100,10 @@ impl Case<'_> {
     /// is revoked, as always.
     fn blocked(&self, problem: Problem) -> Outcome {
         let kept = match (self.row, self.found_before) {
-            (Some(row), Some(Found::Ours(secret))) if self.fits(secret, row) => Some(self.current(row)),
+            (Some(row), Some(Found::Ours(secret))) if fits(secret, row) => Some(self.current(row)),
             _ => None,
         };
         Outcome { delivered: kept.is_some(), row: kept, problem: Some(problem), ..Outcome::default() }
-    }
-
-    /// Whether the Secret carries the row's token, or the hash of a token that was picked up.
-    fn fits(&self, secret: &Secret, row: &TokenStatus) -> bool {
-        match Carries::of(secret) {
-            Carries::Token(hash) => hash == row.hash,
-            Carries::Hash(hash) => hash == row.hash && row.last_used_at.is_some(),
-            Carries::Nothing => false,
-        }
     }
 
     /// The row of a token that stays: times follow the spec, and an old token that has expired is dropped.
@@ -165,6 +156,15 @@ impl Case<'_> {
             Some(_) => Note::Replaced { token, secret },
             None => Note::Issued { token, secret },
         }
+    }
+}
+
+/// Whether the Secret carries the row's token, or the hash of a token that was picked up.
+fn fits(secret: &Secret, row: &TokenStatus) -> bool {
+    match Carries::of(secret) {
+        Carries::Token(hash) => hash == row.hash,
+        Carries::Hash(hash) => hash == row.hash && row.last_used_at.is_some(),
+        Carries::Nothing => false,
     }
 }
 

@@ -21,7 +21,7 @@ pub fn app(message: impl Into<String>) -> ApplyError {
 }
 
 /// A DownstreamApp that asks for something impossible.
-pub fn settings(error: SettingsError) -> ApplyError {
+pub fn settings(error: &SettingsError) -> ApplyError {
     app(error.to_string())
 }
 

@@ -43,13 +43,13 @@ pub struct RbacApp {
 impl RbacApp {
     /// Checks what the object asks for. `reach` is what the installation allows (`rbac.namespaces` in the chart).
     pub fn new(client: Client, app: &DownstreamApp, reach: Reach) -> Result<Self, ApplyError> {
-        let target = app.spec.rbac.as_ref().ok_or(SettingsError::NotRbac).map_err(fault::settings)?;
+        let target = app.spec.rbac.as_ref().ok_or_else(|| fault::settings(&SettingsError::NotRbac))?;
         let owner = Owner {
             app: app.name_any(),
             namespace: app.namespace().unwrap_or_default(),
             tenant: app.spec.tenant_ref.name.clone(),
         };
-        let settings = Settings::new(target).map_err(fault::settings)?;
+        let settings = Settings::new(target).map_err(|error| fault::settings(&error))?;
         Ok(Self { client, reach, owner, settings })
     }
 

@@ -144,7 +144,7 @@ fn out_of_reach(place: &Place, reach: &Reach, unreadable: &BTreeSet<Place>) -> O
 /// The subjects of a team, spread over as many bindings as they need. A member's place follows from the hash of
 /// their id, so that one member more or less changes one binding of each grant.
 struct Shards {
-    shards: Vec<Vec<Subject>>,
+    subjects: Vec<Vec<Subject>>,
     candidates: usize,
     unusable: BTreeMap<Unusable, usize>,
 }
@@ -162,12 +162,12 @@ impl Shards {
             }
         }
         let candidates = hashed.len() + unusable.values().sum::<usize>();
-        Self { shards: spread(&hashed), candidates, unusable }
+        Self { subjects: spread(&hashed), candidates, unusable }
     }
 
     /// A binding without subjects grants nothing, so there is none.
     fn filled(&self) -> impl Iterator<Item = (usize, &Vec<Subject>)> {
-        self.shards.iter().enumerate().filter(|(_, subjects)| !subjects.is_empty())
+        self.subjects.iter().enumerate().filter(|(_, subjects)| !subjects.is_empty())
     }
 
     fn problems(&self) -> Vec<String> {

@@ -111,12 +111,12 @@ fn detail(body: &[u8]) -> String {
 /// RFC 9110 section 10.2.3: seconds, or an HTTP date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let then = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            Duration::try_from(then.duration_since(now)).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let then = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        // A date in the past is no wait.
+        Duration::try_from(then.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(MAX_WAIT))
 }

@@ -33,8 +33,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many requests may be under way at once, unless the target says otherwise.
 const CONCURRENCY: u32 = 4;
 
-/// A SCIM server as an app. Keep it for as long as target and token stay the same: it remembers what the server has, and
-/// how the server departs from the standard.
+/// A SCIM server as an app. Keep it while target and token stay the same and nobody else may push to the server: it
+/// remembers what the server has, and how the server departs from the standard. Whoever takes over from another
+/// replica starts with a new one.
 #[derive(Debug)]
 pub struct ScimApp {
     client: Arc<Client>,

@@ -92,9 +92,9 @@ impl Users {
                     return Err(app("the app does not take users: its /Users answers 404 to POST"));
                 }
             };
-        let remote_id = id_of(&shown)?.as_str().to_owned();
-        self.remember(id, wanted, &shown)?;
-        Ok(Has { remote_id: Some(remote_id), changed: true })
+        let resource = Resource::user(id_of(&shown)?);
+        self.remember(id, wanted, &self.now(&resource).await?)?;
+        Ok(Has { remote_id: Some(resource.id.as_str().to_owned()), changed: true })
     }
 
     /// Makes what the app shows into what is wanted; sends nothing when it is so already.
@@ -128,7 +128,7 @@ impl Users {
         known: &Known,
     ) -> Result<Shown, ApplyError> {
         match self.client.send(step).await? {
-            Answer::Done(body) => self.now(resource, body).await,
+            Answer::Done(_) => self.now(resource).await,
             Answer::Missing => Err(vanished()),
             Answer::Refused(refusal) if refusal.may_be_said_otherwise() => {
                 self.put(resource, wanted, &shown, known).await
@@ -147,18 +147,16 @@ impl Users {
         let gone: Vec<&Path> = known.sent.iter().collect();
         let request = Request::Replace { resource: resource.clone(), body: wanted.body_over(shown, &gone) };
         match self.client.send(&request).await? {
-            Answer::Done(body) => self.now(resource, body).await,
+            Answer::Done(_) => self.now(resource).await,
             Answer::Missing => Err(vanished()),
             Answer::Refused(refusal) => Err(refusal.into_error("change the user, by PATCH and by PUT")),
         }
     }
 
-    /// What the app has now: what it answered, or else what it shows when it is asked.
-    async fn now(&self, resource: &Resource, body: Option<Shown>) -> Result<Shown, ApplyError> {
-        match body.filter(|body| body.contains_key("id")) {
-            Some(body) => Ok(body),
-            None => self.read(resource).await?.ok_or_else(vanished),
-        }
+    /// What the app has after a write. It is asked even where it answered the write with the resource: some apps only
+    /// repeat what they were sent.
+    async fn now(&self, resource: &Resource) -> Result<Shown, ApplyError> {
+        self.read(resource).await?.ok_or_else(vanished)
     }
 
     async fn read(&self, resource: &Resource) -> Result<Option<Shown>, ApplyError> {

@@ -40,10 +40,12 @@ impl Filter {
     /// Whether any part of the filter is about this top-level attribute, such as `members`, which a
     /// document does not hold.
     pub fn mentions(&self, attribute: &str, schema: &ResourceSchema) -> bool {
+        let is_meant = |path: &AttrPath| match schema.resolve(path) {
+            Some(Target::Attribute { attribute: found, .. }) => found.name == attribute,
+            Some(Target::Extension(_)) | None => false,
+        };
         self.nodes.iter().any(|node| match node {
-            Node::Term(Term::Plain { path, .. } | Term::Element { path, .. }) => {
-                matches!(schema.resolve(path), Some(Target::Attribute { attribute: found, .. }) if found.name == attribute)
-            }
+            Node::Term(Term::Plain { path, .. } | Term::Element { path, .. }) => is_meant(path),
             Node::Not | Node::And | Node::Or => false,
         })
     }
@@ -179,6 +181,14 @@ mod tests {
         for text in ["members eq \"m\"", "members.value eq \"m\"", "members[value eq \"m\"]"] {
             assert_eq!(terms(text, &group).unwrap(), ["members.value=\"m\" []"], "{text}");
         }
+    }
+
+    #[test]
+    fn a_filter_tells_whether_it_is_about_members() {
+        let group = ResourceSchema::group();
+        let mentions = |text: &str| Filter::parse(text).unwrap().mentions("members", &group);
+        assert!(mentions("displayName pr or not (MEMBERS[value eq \"m\"])"));
+        assert!(!mentions("displayName eq \"members\""));
     }
 
     #[test]

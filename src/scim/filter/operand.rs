@@ -37,8 +37,8 @@ impl Operand {
             |expected: &str| Err(ScimError::invalid_filter(format!("{path} {} {expected}", op.as_str())));
         let ordered = matches!(op, Op::Gt | Op::Ge | Op::Lt | Op::Le);
         match (attribute.kind, literal) {
-            // RFC 7644 table 3: "Boolean and Binary attributes SHALL cause a failed response (HTTP status code 400)
-            // with "scimType" of "invalidFilter"".
+            // RFC 7644 table 3: "Boolean and Binary attributes SHALL cause a failed response (HTTP status
+            // code 400) with "scimType" of "invalidFilter"".
             (Kind::Boolean | Kind::Binary, _) if ordered => {
                 wrong("is not defined: the attribute has no order")
             }

@@ -33,8 +33,8 @@ pub fn apply(
     }
     let mut result = patch.result;
     set_schemas(&mut result.document, schema);
-    // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a required
-    // attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
+    // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a
+    // required attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
     if let Some(path) = missing_required(&result.document, schema) {
         return Err(ScimError::mutability(format!("{path} is required and may not become empty")));
     }
@@ -65,15 +65,26 @@ struct Aim<'s> {
 
 impl<'s> Patch<'s> {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
-        let value = operation.value.clone();
-        match (&operation.path, value) {
-            (Some(path), value) => self.at_path(operation.op, path, value),
-            (None, Some(Value::Object(fields))) => {
-                fields.into_iter().try_for_each(|(key, value)| self.field(operation.op, &key, value))
+        let (op, value) = (operation.op, operation.value.clone());
+        match &operation.path {
+            Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
+            // The URN of the core schema means the resource itself, as no path does.
+            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+        }
+    }
+
+    fn is_core(&self, path: &PatchPath) -> bool {
+        path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
+    }
+
+    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+        match value {
+            Value::Object(fields) => {
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
             }
-            (None, other) => Err(ScimError::invalid_value(format!(
+            other => Err(ScimError::invalid_value(format!(
                 "without a path the value must be an object of attributes, not {}",
-                describe(&other.unwrap_or_default())
+                describe(&other)
             ))),
         }
     }
@@ -83,10 +94,8 @@ impl<'s> Patch<'s> {
     /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
     /// What is read-only is passed over, since Okta sends a group's `id` with its new name.
     fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
-        if self.schema.core.is(key)
-            && let Value::Object(fields) = value
-        {
-            return fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value));
+        if self.schema.core.is(key) {
+            return self.fields(op, value);
         }
         let Ok(path) = PatchPath::parse(key) else {
             change_raw(&mut self.result.document, key, op, Some(value));
@@ -145,7 +154,7 @@ impl<'s> Patch<'s> {
                 self.schema.name
             )))
         };
-        if path.filter.is_some() {
+        if path.filter.is_some() || self.schema.core.is(&attribute.to_string()) {
             return refuse();
         }
         if let Some(key) = existing(document, &attribute.to_string()) {

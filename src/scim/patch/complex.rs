@@ -34,9 +34,9 @@ pub(super) fn change_single(
 
 /// Sets the sub-attributes that are given and keeps the others.
 ///
-/// RFC 7644 section 3.5.2.3: "Sub-attributes that are not specified in the "value" parameter are left unchanged."
-/// What is given as null is removed; a manager whose `value` is given empty is no manager any more, which is
-/// how Entra ID removes one.
+/// RFC 7644 section 3.5.2.3: "Sub-attributes that are not specified in the "value" parameter are left
+/// unchanged." What is given as null is removed; a manager whose `value` is given empty is no manager any
+/// more, which is how Entra ID removes one.
 fn merge(
     attribute: &Attribute,
     at: &str,

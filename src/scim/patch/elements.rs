@@ -48,8 +48,9 @@ impl Change<'_> {
         coerce_elements(self.attribute, value, self.at, self.limits)
     }
 
-    /// RFC 7644 section 3.5.2.1: "If the target location specifies a multi-valued attribute, a new value is added to
-    /// the attribute"; "If the target location already contains the value specified, no changes SHOULD be made".
+    /// RFC 7644 section 3.5.2.1: "If the target location specifies a multi-valued attribute, a new value is
+    /// added to the attribute"; "If the target location already contains the value specified, no changes
+    /// SHOULD be made".
     fn add(&self, mut elements: Vec<Value>, value: Value) -> Result<Vec<Value>, ScimError> {
         let mut touched = Vec::new();
         for new in self.coerce(value)? {
@@ -147,9 +148,9 @@ impl Change<'_> {
     /// Replaces or completes the selected elements.
     ///
     /// RFC 7644 section 3.5.2.3: "If the target location is a multi-valued attribute and a value selection
-    /// ("valuePath") filter is specified that matches one or more values of the multi-valued attribute, then all
-    /// matching record values SHALL be replaced." What the filter asked for is kept where the value is silent, so
-    /// that a work address does not stop to be one.
+    /// ("valuePath") filter is specified that matches one or more values of the multi-valued attribute, then
+    /// all matching record values SHALL be replaced." What the filter asked for is kept where the value is
+    /// silent, so that a work address does not stop to be one.
     fn overwrite_selected(
         &self,
         filter: &Filter,
@@ -268,8 +269,8 @@ impl Change<'_> {
     }
 }
 
-/// RFC 7644 section 3.5.2: "a PATCH operation that sets a value's "primary" sub-attribute to "true" SHALL cause the
-/// server to automatically set "primary" to "false" for any other values in the array."
+/// RFC 7644 section 3.5.2: "a PATCH operation that sets a value's "primary" sub-attribute to "true" SHALL
+/// cause the server to automatically set "primary" to "false" for any other values in the array."
 fn settle_primary(elements: &mut [Value], touched: &[usize]) {
     let is_primary =
         |index: &&usize| elements.get(**index).and_then(|one| one.get("primary")) == Some(&true.into());

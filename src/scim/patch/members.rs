@@ -33,8 +33,8 @@ pub(super) fn change_members(
 }
 
 fn whole(op: PatchOp, value: Option<Value>, limits: &Limits) -> Result<Option<MemberChange>, ScimError> {
-    // RFC 7644 section 3.5.2.2: without a value, "the attribute and all values are removed". With a value Entra ID
-    // and JumpCloud mean those members only, and with an empty list none of them.
+    // RFC 7644 section 3.5.2.2: without a value, "the attribute and all values are removed". With a value
+    // Entra ID and JumpCloud mean those members only, and with an empty list none of them.
     let value = match (op, value) {
         (PatchOp::Remove, None | Some(Value::Null)) => return Ok(Some(MemberChange::Clear)),
         (_, value) => value.unwrap_or_default(),

@@ -118,8 +118,8 @@ impl Operation {
                 )));
             }
         };
-        // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400 and a
-        // "scimType" error code of "noTarget"."
+        // RFC 7644 section 3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400
+        // and a "scimType" error code of "noTarget"."
         if op == PatchOp::Remove && path.is_none() {
             return Err(ScimError::no_target("remove needs a path that says what to remove"));
         }

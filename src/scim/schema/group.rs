@@ -8,8 +8,8 @@ pub(super) fn group() -> Schema {
         name: "Group".to_owned(),
         description: "Group".to_owned(),
         attributes: vec![
-            // RFC 7643 section 4.2: "displayName: A human-readable name for the Group. REQUIRED." It is unique
-            // here because Entra ID looks groups up by it and asks for 409 on the second of a name.
+            // RFC 7643 section 4.2: "displayName: A human-readable name for the Group. REQUIRED." It is
+            // unique here because Entra ID looks groups up by it and asks for 409 on the second of a name.
             Attribute::string("displayName", "A human-readable name for the Group.").required().unique(),
             Attribute::complex(
                 "members",

@@ -1,21 +1,17 @@
 //! What Rollcall says and does when an app misbehaves: whose fault it is, how long to wait, and that it recovers. The
 //! server behind the proxy is a third party's; only the fault is made up.
 
-mod support;
-
 use std::time::Duration;
 
 use http::Method;
 use rollcall::api::{DeletionPolicy, ScimTarget};
 use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
 use rollcall::downstream::{ApplyError, Blame, Downstream as _, Had};
-use rollcall_dev::peers;
 use serde_json::json;
 
-use support::app::{App, Shared, client_of, had, remote_ids};
-use support::fault_proxy::Fault;
-
-static SCIM2_SERVER: Shared = Shared::new(peers::scim2_server);
+use crate::SCIM2_SERVER;
+use crate::support::app::{App, client_of, had, remote_ids};
+use crate::support::fault_proxy::Fault;
 
 #[tokio::test]
 async fn what_concerns_every_item_is_the_app_s_fault() {
@@ -27,16 +23,17 @@ async fn what_concerns_every_item_is_the_app_s_fault() {
         (Fault::status(500), "500"),
         (Fault::status(503), "503"),
         (Fault::body(200, "<html>welcome</html>"), "not a JSON object"),
+        (Fault::body(200, &"x".repeat(33 * 1024 * 1024)), "more than 32 MiB"),
         (Fault::body(302, ""), "redirects"),
         (Fault::Drop, "broke the connection off"),
         (Fault::Hang, "did not answer in time"),
     ];
     for (fault, says) in faults {
-        app.proxy.fail(fault.clone());
+        app.proxy.fail(fault);
         let error = app.scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap_err();
-        assert_eq!(error.blame, Blame::App, "{fault:?}: {error}");
-        assert!(error.message.contains(says), "{fault:?}: {error}");
-        assert_eq!(app.proxy.writes().len(), 0, "{fault:?}");
+        assert_eq!(error.blame, Blame::App, "{says}: {error}");
+        assert!(error.message.contains(says), "{says}: {error}");
+        assert_eq!(app.proxy.writes().len(), 0, "{says}");
     }
     app.scim.probe().await.unwrap();
     assert!(app.scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap().changed);

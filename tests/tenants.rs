@@ -1,0 +1,416 @@
+//! Tenants, their tokens and their Secrets: the operator as a process against a real API server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
+#[path = "support/operator.rs"]
+mod operator;
+
+use std::time::Duration;
+
+use k8s_openapi::{
+    ByteString,
+    api::{
+        core::v1::{ResourceQuota, ResourceQuotaSpec, Secret},
+        events::v1::Event,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Condition},
+};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+};
+use operator::{Operator, eventually};
+use rollcall::api::{
+    DeletionPolicy, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope, TokenSpec, User,
+    UserSpec, names,
+};
+use serde_json::json;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// What the design promises of a new tenant.
+const SECRET_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the design promises of a token that was taken away.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+
+/// For what has no promise of its own.
+const SOON: Duration = Duration::from_secs(20);
+
+/// One tenant, and the operator that looks after it.
+struct Fixture {
+    operator: Operator,
+    tenants: Api<ScimTenant>,
+    secrets: Api<Secret>,
+    http: reqwest::Client,
+    _turn: Turn,
+}
+
+/// Tests run beside each other, but for one that measures: what it measures must not be how busy the others are.
+static TURNS: RwLock<()> = RwLock::const_new(());
+
+/// The right to run, beside others or alone.
+enum Turn {
+    Shared(#[expect(dead_code, reason = "it is held, not read")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "it is held, not read")] RwLockWriteGuard<'static, ()>),
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let turn = Turn::Shared(TURNS.read().await);
+        Self::of(Operator::start().await, turn)
+    }
+
+    async fn alone() -> Self {
+        let turn = Turn::Alone(TURNS.write().await);
+        Self::of(Operator::start().await, turn)
+    }
+
+    fn of(operator: Operator, turn: Turn) -> Self {
+        let tenants = Api::namespaced(operator.client.clone(), &operator.namespace);
+        let secrets = Api::namespaced(operator.client.clone(), &operator.namespace);
+        Self { operator, tenants, secrets, http: reqwest::Client::new(), _turn: turn }
+    }
+
+    async fn apply(&self, spec: ScimTenantSpec) -> ScimTenant {
+        self.tenants.create(&PostParams::default(), &ScimTenant::new("okta", spec)).await.unwrap()
+    }
+
+    async fn change(&self, change: serde_json::Value) {
+        self.tenants.patch("okta", &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+    }
+
+    async fn tenant(&self) -> ScimTenant {
+        self.tenants.get("okta").await.unwrap()
+    }
+
+    async fn key(&self, secret: &str, key: &str) -> Option<String> {
+        let secret = self.secrets.get_opt(secret).await.unwrap()?;
+        Some(String::from_utf8(secret.data?.get(key)?.0.clone()).unwrap())
+    }
+
+    /// The token of a Secret, once there is one that `is_it`.
+    async fn token_such_that(&self, secret: &str, within: Duration, is_it: impl Fn(&str) -> bool) -> String {
+        eventually("the Secret has its token", within, || async {
+            self.key(secret, "token").await.filter(|token| is_it(token))
+        })
+        .await
+    }
+
+    async fn token(&self, secret: &str) -> String {
+        self.token_such_that(secret, SOON, |_| true).await
+    }
+
+    /// What a request with this token is answered.
+    async fn status(&self, token: &str, path: &str) -> u16 {
+        let url = format!("{}/scim/{}/okta/v2/{path}", self.operator.url, self.operator.namespace);
+        self.http.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+    }
+
+    async fn answers(&self, token: &str, status: u16, within: Duration) {
+        eventually(&format!("a request is answered {status}"), within, || async {
+            (self.status(token, "Users").await == status).then_some(())
+        })
+        .await;
+    }
+
+    async fn condition(&self, type_: &str, status: &str, reason: &str) -> Condition {
+        eventually(&format!("{type_} is {status} because of {reason}"), SOON, || async {
+            let conditions = self.tenant().await.status?.conditions;
+            let fits = |it: &Condition| it.type_ == type_ && it.status == status && it.reason == reason;
+            conditions.into_iter().find(fits)
+        })
+        .await
+    }
+}
+
+fn named(name: &str) -> TokenSpec {
+    TokenSpec { name: name.into(), ..TokenSpec::default() }
+}
+
+fn with(tokens: Vec<TokenSpec>) -> ScimTenantSpec {
+    ScimTenantSpec { tokens, ..ScimTenantSpec::default() }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "this is what the fields of a spec take")]
+fn seconds(seconds: u64) -> Option<kube::core::Duration> {
+    Some(Duration::from_secs(seconds).into())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_tenant_has_a_working_token_within_two_seconds() {
+    let it = Fixture::alone().await;
+    let tenant = it.apply(ScimTenantSpec::default()).await;
+    let token = it.token_such_that("okta-default", SECRET_WITHIN, |_| true).await;
+    let url = format!("{}/scim/{}/okta/v2", it.operator.url, it.operator.namespace);
+    assert_eq!(it.key("okta-default", "url").await, Some(url.clone()));
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    let ready = it.condition("Ready", "True", "Serving").await;
+    assert_eq!(ready.observed_generation, tenant.metadata.generation);
+    assert_eq!(it.tenant().await.status.unwrap().endpoint, Some(url));
+    let secret = it.secrets.get("okta-default").await.unwrap();
+    let owner = &secret.metadata.owner_references.unwrap()[0];
+    assert_eq!((Some(&owner.uid), owner.controller), (tenant.metadata.uid.as_ref(), Some(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_request_shows_in_the_status() {
+    let it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    it.condition("IdentityProviderConnected", "Unknown", "NoRequestYet").await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    it.condition("IdentityProviderConnected", "True", "RequestReceived").await;
+    assert!(it.tenant().await.status.unwrap().tokens[0].last_used_at.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_token_may_do_what_its_scope_says() {
+    let it = Fixture::new().await;
+    let users = TokenSpec { scope: vec![TokenScope::Users], ..named("users") };
+    let groups = TokenSpec { scope: vec![TokenScope::Groups], ..named("groups") };
+    it.apply(with(vec![users, groups])).await;
+    let (users, groups) = (it.token("okta-users").await, it.token("okta-groups").await);
+    it.answers(&users, 200, STOPS_WITHIN).await;
+    it.answers(&groups, 403, STOPS_WITHIN).await;
+    assert_eq!((it.status(&users, "Groups/x").await, it.status(&groups, "Groups/x").await), (403, 404));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_leaves_the_spec_stops_and_its_secret_goes() {
+    let it = Fixture::new().await;
+    it.apply(with(vec![named("a"), named("b")])).await;
+    let (a, b) = (it.token("okta-a").await, it.token("okta-b").await);
+    it.answers(&a, 200, STOPS_WITHIN).await;
+    it.change(json!({"spec": {"tokens": [{"name": "b"}]}})).await;
+    it.answers(&a, 401, STOPS_WITHIN).await;
+    it.answers(&b, 200, STOPS_WITHIN).await;
+    eventually("the Secret is gone", SOON, || async {
+        it.secrets.get_opt("okta-a").await.unwrap().is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_token_works_until_its_overlap_ends() {
+    let it = Fixture::new().await;
+    it.apply(with(vec![TokenSpec { rotation_overlap: seconds(6), ..named("default") }])).await;
+    let old = it.token("okta-default").await;
+    it.answers(&old, 200, STOPS_WITHIN).await;
+    it.change(json!({"metadata": {"annotations": {names::ANNOTATION_ROTATE: "default"}}})).await;
+    let new = it.token_such_that("okta-default", SOON, |token| token != old).await;
+    it.answers(&new, 200, STOPS_WITHIN).await;
+    assert_eq!(it.status(&old, "Users").await, 200, "within the overlap");
+    it.answers(&old, 401, SOON).await;
+    assert_eq!(it.status(&new, "Users").await, 200);
+    eventually("the annotation is gone", SOON, || async {
+        let annotations = it.tenant().await.metadata.annotations.unwrap_or_default();
+        (!annotations.contains_key(names::ANNOTATION_ROTATE)).then_some(())
+    })
+    .await;
+    assert_eq!(it.key("okta-default", "token").await, Some(new), "rotated once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_the_secret_revokes_its_token() {
+    let it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    let old = it.token("okta-default").await;
+    it.answers(&old, 200, STOPS_WITHIN).await;
+    it.secrets.delete("okta-default", &DeleteParams::default()).await.unwrap();
+    it.answers(&old, 401, STOPS_WITHIN).await;
+    let new = it.token_such_that("okta-default", SOON, |token| token != old).await;
+    it.answers(&new, 200, STOPS_WITHIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_secret_is_repaired_and_its_value_never_accepted() {
+    let it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    let old = it.token("okta-default").await;
+    let forged = rollcall::store::Token::issue().unwrap();
+    let edit = json!({"stringData": {"token": forged.reveal(), "url": "http://elsewhere"}});
+    it.secrets.patch("okta-default", &PatchParams::default(), &Patch::Merge(edit)).await.unwrap();
+    let new = it.token_such_that("okta-default", STOPS_WITHIN, |token| token != forged.reveal()).await;
+    it.answers(&new, 200, STOPS_WITHIN).await;
+    assert_ne!(new, old);
+    assert_eq!(it.status(forged.reveal(), "Users").await, 401);
+    assert!(it.key("okta-default", "url").await.unwrap().starts_with(&it.operator.url));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_ours_is_left_alone_and_reported() {
+    let it = Fixture::new().await;
+    let foreign = Secret {
+        metadata: ObjectMeta { name: Some("okta-default".into()), ..ObjectMeta::default() },
+        data: Some([("token".to_owned(), ByteString(b"theirs".to_vec()))].into()),
+        ..Secret::default()
+    };
+    let foreign = it.secrets.create(&PostParams::default(), &foreign).await.unwrap();
+    it.apply(ScimTenantSpec::default()).await;
+    let ready = it.condition("Ready", "False", "SecretNotOwned").await;
+    assert!(ready.message.contains("okta-default") && ready.message.contains("delete"), "{}", ready.message);
+    it.condition("Stalled", "True", "SecretNotOwned").await;
+    assert_eq!(it.secrets.get("okta-default").await.unwrap(), foreign);
+    it.secrets.delete("okta-default", &DeleteParams::default()).await.unwrap();
+    it.condition("Ready", "True", "Serving").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_may_not_be_written_is_reported_and_tried_again() {
+    let it = Fixture::new().await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(it.operator.client.clone(), &it.operator.namespace);
+    let none = ResourceQuota {
+        metadata: ObjectMeta { name: Some("none".into()), ..ObjectMeta::default() },
+        spec: Some(ResourceQuotaSpec {
+            hard: Some([("count/secrets".to_owned(), Quantity("0".into()))].into()),
+            ..ResourceQuotaSpec::default()
+        }),
+        ..ResourceQuota::default()
+    };
+    quotas.create(&PostParams::default(), &none).await.unwrap();
+    eventually("the quota holds", SOON, || async { quotas.get("none").await.unwrap().status?.hard }).await;
+    it.apply(ScimTenantSpec::default()).await;
+    let ready = it.condition("Ready", "False", "SecretNotWritten").await;
+    assert!(ready.message.contains("okta-default") && ready.message.contains("quota"), "{}", ready.message);
+    quotas.delete("none", &DeleteParams::default()).await.unwrap();
+    it.condition("Ready", "True", "Serving").await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_can_be_shown_until_its_first_use_only() {
+    let it = Fixture::new().await;
+    let once = TokenSpec { retention: Some(TokenRetention::UntilFirstUse), ..named("default") };
+    it.apply(with(vec![once])).await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    let hash = eventually("the token is out of the Secret", SOON, || async {
+        match it.key("okta-default", "token").await {
+            None => it.key("okta-default", "hash").await,
+            Some(_) => None,
+        }
+    })
+    .await;
+    let row = it.tenant().await.status.unwrap().tokens[0].clone();
+    assert_eq!(row.hash, hash);
+    it.condition("Ready", "True", "Serving").await;
+    assert_eq!(it.status(&token, "Users").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_stops_and_says_so() {
+    let it = Fixture::new().await;
+    it.apply(with(vec![TokenSpec { expires_after: seconds(5), ..named("default") }])).await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    it.condition("TokensExpiring", "True", "ExpiresSoon").await;
+    it.answers(&token, 401, SOON).await;
+    it.condition("Ready", "False", "TokenExpired").await;
+    it.change(json!({"metadata": {"annotations": {names::ANNOTATION_ROTATE: "*"}}})).await;
+    let new = it.token_such_that("okta-default", SOON, |new| new != token).await;
+    it.answers(&new, 200, STOPS_WITHIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_changes_its_name_gets_a_new_token() {
+    let it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    let old = it.token("okta-default").await;
+    it.change(json!({"spec": {"tokens": [{"name": "default", "secretName": "idp"}]}})).await;
+    let new = it.token("idp").await;
+    it.answers(&new, 200, STOPS_WITHIN).await;
+    it.answers(&old, 401, STOPS_WITHIN).await;
+    eventually("the old Secret is gone", SOON, || async {
+        it.secrets.get_opt("okta-default").await.unwrap().is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_changes_nothing() {
+    let mut it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    it.condition("IdentityProviderConnected", "True", "RequestReceived").await;
+    it.condition("Ready", "True", "Serving").await;
+    eventually("the counts are there", SOON, || async { it.tenant().await.status?.users }).await;
+    let (tenant, secret) = (it.tenant().await, it.secrets.get("okta-default").await.unwrap());
+    it.operator.kill();
+    it.operator.launch().await;
+    // Its controllers lead again, and have looked at the tenant's Secret: one that was deleted is there again.
+    let witness = ScimTenant::new("witness", ScimTenantSpec::default());
+    it.tenants.create(&PostParams::default(), &witness).await.unwrap();
+    it.token("witness-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    assert_eq!(it.tenant().await, tenant);
+    assert_eq!(it.secrets.get("okta-default").await.unwrap(), secret);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_is_asked_to_stop_ends_well_and_hands_its_lease_over() {
+    let mut it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    it.token("okta-default").await;
+    assert!(it.operator.stop().await, "{}", it.operator.log());
+    let leases = Api::<k8s_openapi::api::coordination::v1::Lease>::namespaced(
+        it.operator.client.clone(),
+        &it.operator.namespace,
+    );
+    let lease = leases.get("rollcall-controllers").await.unwrap().spec.unwrap();
+    assert_eq!(lease.holder_identity, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_event_or_status_ever_holds_a_token() {
+    let it = Fixture::new().await;
+    it.apply(ScimTenantSpec::default()).await;
+    let token = it.token("okta-default").await;
+    it.answers(&token, 200, STOPS_WITHIN).await;
+    it.condition("IdentityProviderConnected", "True", "RequestReceived").await;
+    let events: Api<Event> = Api::namespaced(it.operator.client.clone(), &it.operator.namespace);
+    let event = eventually("the issue is an event", SOON, || async {
+        let events = events.list(&ListParams::default()).await.unwrap();
+        events.items.into_iter().find(|event| event.reason.as_deref() == Some("TokenIssued"))
+    })
+    .await;
+    let metrics = reqwest::get(format!("{}/metrics", it.operator.admin)).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rollcall_leader 1"), "{metrics}");
+    let status = serde_json::to_string(&it.tenant().await).unwrap();
+    for shown in [it.operator.log(), serde_json::to_string(&event).unwrap(), metrics, status] {
+        assert!(!shown.contains(&token) && !shown.contains(&token[10..40]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_tenant_keeps_its_users_unless_a_person_confirms() {
+    let it = Fixture::new().await;
+    let spec = ScimTenantSpec { deletion_policy: Some(DeletionPolicy::Delete), ..ScimTenantSpec::default() };
+    it.apply(spec).await;
+    it.token("okta-default").await;
+    eventually("the tenant has its finalizer", SOON, || async { it.tenant().await.metadata.finalizers })
+        .await;
+    let users: Api<User> = Api::namespaced(it.operator.client.clone(), &it.operator.namespace);
+    let mut user = User::new(
+        "ada",
+        UserSpec {
+            tenant_ref: TenantRef { name: "okta".into() },
+            user_name: "ada".into(),
+            active: true,
+            ..UserSpec::default()
+        },
+    );
+    user.metadata.labels = Some([(names::LABEL_ORIGIN.to_owned(), names::ORIGIN_RECEIVER.to_owned())].into());
+    users.create(&PostParams::default(), &user).await.unwrap();
+    it.tenants.delete("okta", &DeleteParams::default()).await.unwrap();
+    let waits = it.condition("Stalled", "True", "ConfirmationNeeded").await;
+    assert!(waits.message.contains("rollcall.dev/confirm-deletion=okta"), "{}", waits.message);
+    assert!(users.get_opt("ada").await.unwrap().is_some());
+    it.change(json!({"metadata": {"annotations": {names::ANNOTATION_CONFIRM_DELETION: "okta"}}})).await;
+    eventually("tenant and user are gone", SOON, || async {
+        let tenant = it.tenants.get_opt("okta").await.unwrap();
+        (tenant.is_none() && users.get_opt("ada").await.unwrap().is_none()).then_some(())
+    })
+    .await;
+}
