@@ -94,7 +94,7 @@ impl Receiver {
     }
 
     /// A client that follows no redirections, as the receiver sends none.
-    pub fn http(&self) -> reqwest::Client {
+    pub fn http() -> reqwest::Client {
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
     }
 
