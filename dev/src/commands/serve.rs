@@ -1,5 +1,7 @@
 //! The background process of `up`: owns the control plane and the operators, and ends with them.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,12 +70,20 @@ impl Serve {
     }
 }
 
-/// Applies the CRDs and makes the namespace.
+/// Applies the CRDs, and makes the namespace and the key that replicas share.
 fn prepare(plane: &ControlPlane) -> Result<(), CommandError> {
     let crds = operator::root().join("crds");
     plane.kubectl(&["apply", "--server-side", "-f", &crds.to_string_lossy()])?;
     plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
     plane.kubectl(&["create", "namespace", NAMESPACE])?;
+    let mut random = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .doing(|| "read random bytes from /dev/urandom".to_owned())?;
+    let key = random.map(|byte| format!("{byte:02x}")).concat();
+    plane.apply(&format!(
+        "{{apiVersion: v1, kind: Secret, metadata: {{name: rollcall-peers, namespace: {NAMESPACE}}}, stringData: {{key: \"{key}\"}}}}"
+    ))?;
     Ok(())
 }
 
