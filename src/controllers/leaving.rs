@@ -5,15 +5,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kube::{
-    Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
+use super::{Context, finalizer};
 use crate::{
     api::{AppliedState, AppliedTo, names},
     store::{Change, TenantKey},
@@ -92,23 +89,10 @@ async fn leave_teams(context: &Context, tenant: &TenantKey, id: &str) -> bool {
 
 async fn let_go<K>(api: &Api<K>, object: &K)
 where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let others: Vec<&String> =
-        object.finalizers().iter().filter(|it| *it != names::FINALIZER_REVOKE).collect();
-    if others.len() == object.finalizers().len() {
-        return;
-    }
-    // The version makes it a compare-and-swap: nobody else's finalizer is lost.
-    let patch = serde_json::json!({"metadata": {
-        "finalizers": others,
-        "resourceVersion": object.meta().resource_version,
-    }});
-    match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-        Err(error) => {
-            tracing::warn!(name = %object.name_any(), %error, "could not let a deleted object go; trying again")
-        }
+    let name = object.name_any();
+    if let Err(error) = finalizer::set(api, &name, names::FINALIZER_REVOKE, false).await {
+        tracing::warn!(name, %error, "could not let a deleted object go; trying again");
     }
 }

@@ -1,6 +1,7 @@
 //! The operator as a process of its own, in a namespace of its own, on the API server that this process shares.
 
 use std::{
+    path::PathBuf,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -10,10 +11,13 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use rollcall_dev::{ControlPlane, Process, ports};
+use rollcall_dev::{ControlPlane, Process, chart::Release, ports};
 
 /// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The chart's values that say what an operator under test may do.
+const RIGHTS: &str = "rbac: {enabled: true, clusterWide: true, bindableRoles: [view, edit]}";
 
 /// A namespace with an operator that looks after it alone.
 pub struct Operator {
@@ -21,7 +25,8 @@ pub struct Operator {
     pub url: String,
     pub admin: String,
     pub client: Client,
-    arguments: Vec<String>,
+    pub arguments: Vec<String>,
+    kubeconfig: PathBuf,
     process: Option<Process>,
 }
 
@@ -55,14 +60,15 @@ impl Operator {
                 .map(str::to_owned)
                 .collect();
         let client = client(&namespace).await;
+        let kubeconfig = grant(&namespace).await;
         let admin = format!("http://{}", admin.address());
-        Self { namespace, url, admin, client, arguments, process: None }
+        Self { namespace, url, admin, client, arguments, kubeconfig, process: None }
     }
 
     /// Starts the process, and waits until it is ready.
     pub async fn launch(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-        command.env("KUBECONFIG", plane().kubeconfig_path()).args(&self.arguments);
+        command.env("KUBECONFIG", &self.kubeconfig).args(&self.arguments);
         let log = plane().dir().join(format!("{}.log", self.namespace));
         self.process = Some(plane().spawn(&self.namespace, &mut command, &log).unwrap());
         let ready = format!("{}/readyz", self.admin);
@@ -109,6 +115,15 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         assert!(start.elapsed() < within, "not within {within:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The rights that the chart gives to an operator in this namespace; those of every operator that is tested.
+async fn grant(namespace: &str) -> PathBuf {
+    let namespace = namespace.to_owned();
+    let granted = tokio::task::spawn_blocking(move || {
+        Release::new(plane(), &namespace, &namespace, RIGHTS).grant().unwrap().kubeconfig
+    });
+    granted.await.unwrap()
 }
 
 async fn client(namespace: &str) -> Client {

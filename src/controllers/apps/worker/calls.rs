@@ -20,8 +20,9 @@ use crate::{
     downstream::{ApplyError, Blame, Downstream, Has},
 };
 
-/// The longest that an app which fails as a whole is left alone, unless it asks for more.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(60);
+/// The longest that an app which fails as a whole is left alone, unless it asks for more. Asking again is one request,
+/// and whoever must lose access there waits for it.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(15);
 
 impl Worker {
     pub(super) async fn start_calls(&mut self) {

@@ -1,0 +1,87 @@
+//! Deleting: access always goes; things go only when somebody said so.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    operator::eventually,
+    world::{PATIENCE, Server, World, kubectl},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_user_loses_access_at_once_and_then_the_object_goes() {
+    let world = World::start().await;
+    let chat = Server::scim2_server().await;
+    world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, json!({})).await;
+    world.rbac_app("cluster", json!({})).await;
+    let ada = world.user("leave-ada").await;
+    let team = world.group(&world.platform(), &[&ada]).await;
+    world.until_can_view("leave-ada", true).await;
+    chat.until_active("leave-ada", true).await;
+
+    world.send(Method::DELETE, &format!("/Users/{ada}"), Value::Null).await;
+    let gone = world.try_send(Method::GET, &format!("/Users/{ada}"), &Value::Null).await.unwrap();
+    assert_eq!(gone.0, 404, "SCIM shows it no more, at once");
+    let shown = world.send(Method::GET, &format!("/Groups/{team}"), Value::Null).await;
+    assert!(shown["members"].as_array().is_none_or(Vec::is_empty), "nor as a member: {shown}");
+    world.until_can_view("leave-ada", false).await;
+    chat.until_active("leave-ada", false).await;
+    eventually("the object is gone", PATIENCE, || async {
+        world.object("user", &ada).await.is_null().then_some(())
+    })
+    .await;
+    let again = world.user("leave-ada").await;
+    assert_ne!(again, ada, "an id is never used again");
+    eventually("the team names nobody who is gone", PATIENCE, || async {
+        (world.object("team", &team).await["spec"]["membership"]["count"] == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_policy_delete_accounts_and_groups_go_too() {
+    let world = World::start().await;
+    let chat = Server::scim2_server().await;
+    let delete = json!({"deletionPolicy": "Delete"});
+    world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, delete).await;
+    let ada = world.user("purge-ada").await;
+    let team = world.group("purge-team", &[&ada]).await;
+    chat.until_members("purge-team", &["purge-ada"]).await;
+    world.send(Method::DELETE, &format!("/Users/{ada}"), Value::Null).await;
+    world.send(Method::DELETE, &format!("/Groups/{team}"), Value::Null).await;
+    eventually("account and group are gone", PATIENCE, || async {
+        (chat.account("purge-ada").await.is_null() && chat.group("purge-team").await.is_null()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
+    let world = World::start().await;
+    world.rbac_app("cluster", json!({})).await;
+    let ada = world.user("app-ada").await;
+    world.group(&world.platform(), &[&ada]).await;
+    world.until_can_view("app-ada", true).await;
+    world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
+    kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--timeout=30s"]).await;
+    assert!(world.can_view("app-ada").await, "retained");
+    eventually("no status speaks of the app any more", PATIENCE, || async {
+        world.object("user", &ada).await["status"]["apps"].is_null().then_some(())
+    })
+    .await;
+
+    world.rbac_app("cluster", json!({"deletionPolicy": "Delete"})).await;
+    world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
+    kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--wait=false"]).await;
+    let status =
+        world.app_status("cluster", |status| status["conditions"][0]["reason"] == "InvalidSpec").await;
+    assert!(status.to_string().contains("rollcall.dev/confirm-deletion=cluster"), "it says how: {status}");
+    assert!(world.can_view("app-ada").await, "not before it is confirmed");
+    let confirm = "rollcall.dev/confirm-deletion=cluster";
+    kubectl(&["annotate", "sapp", "cluster", "-n", world.namespace(), confirm]).await;
+    world.until_can_view("app-ada", false).await;
+    eventually("the app is gone", PATIENCE, || async {
+        world.object("downstreamapp", "cluster").await.is_null().then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,17 @@
+//! From an identity provider's request to access granted and revoked: the operator as a process of its own, under the
+//! chart's rights, with a real API server, real third-party SCIM servers, and real role bindings.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/access.rs"]
+mod access;
+#[path = "../support/fault_proxy.rs"]
+mod fault_proxy;
+#[path = "../support/operator.rs"]
+mod operator;
+
+mod apps;
+mod crashes;
+mod deletion;
+mod faults;
+mod world;
