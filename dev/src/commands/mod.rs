@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Assets,
     /// Run a bare control plane in the foreground until standard input ends (Ctrl-D)
     ControlPlane,
-    /// Tell the story of Rollcall with real output: a control plane, the operator, two apps and an identity provider
+    /// Tell the story of Rollcall with real output: a control plane, the operator, two apps
     Demo,
     /// Start a control plane and the operator in the background, with a ready tenant; see dev/.state/env
     Up(up::Up),

@@ -42,6 +42,12 @@ impl Chat {
         Ok(Look::at(found.as_bool() == Some(active), || format!("{user_name} with active={found}")))
     }
 
+    /// Whether there are this many people.
+    pub(super) fn has_people(&self, count: usize) -> Result<Look<()>, DemoError> {
+        let total = self.ask(&Question("/Users?count=0".to_owned()))?.total();
+        Ok(Look::at(total == Some(count as u64), || format!("{} people", total.unwrap_or_default())))
+    }
+
     /// Whether a group has this many members.
     pub(super) fn has_members(&self, group: &str, count: usize) -> Result<Look<()>, DemoError> {
         let answer = self.ask(&Question::group(group))?;
@@ -55,11 +61,11 @@ impl Chat {
     /// Whether the person of this name is a member of the group, or not.
     pub(super) fn has_member(&self, group: &str, user_name: &str, is: bool) -> Result<Look<()>, DemoError> {
         let user = self.ask(&Question::user(user_name))?;
-        let id = &user.body["Resources"][0]["id"];
-        let answer = self.ask(&Question::group(group))?;
-        let members = answer.body["Resources"][0]["members"].as_array();
-        let found = members.is_some_and(|members| members.iter().any(|member| &member["value"] == id));
-        Ok(Look::at(found == is && (id.is_string() || !is), || format!("member: {found}")))
+        let Some(id) = user.body["Resources"][0]["id"].as_str() else {
+            return Ok(Look::NotYet("no such person".to_owned()));
+        };
+        let total = self.ask(&Question::member(group, id))?.total();
+        Ok(Look::at(total == Some(u64::from(is)), || format!("member: {}", !is)))
     }
 
     /// The id that the app gave a group.
@@ -78,6 +84,12 @@ impl Question {
 
     pub(super) fn users_starting_with(start: &str) -> Self {
         Self(format!("/Users?filter=userName sw \"{start}\"&attributes=userName,active&count=1000"))
+    }
+
+    /// Finds the group if the person with this id is a member, without the other members.
+    fn member(group: &str, id: &str) -> Self {
+        let filter = format!("displayName eq \"{group}\" and members[value eq \"{id}\"]");
+        Self(format!("/Groups?filter={filter}&attributes=displayName"))
     }
 
     pub(super) fn group(display_name: &str) -> Self {

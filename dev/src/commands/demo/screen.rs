@@ -11,7 +11,7 @@ use super::http::Answer;
 pub(super) const WIDTH: usize = 100;
 
 /// The longest that a body gets.
-const BODY_LINES: usize = 3;
+const BODY_LINES: usize = 4;
 
 const BOLD: &str = "1";
 const DIM: &str = "2";
@@ -66,7 +66,7 @@ impl Screen {
         (method, path, body): (&str, &str, Option<&Value>),
         answer: &Answer,
     ) -> io::Result<()> {
-        let indent = if who == "Okta" { 2 } else { 6 };
+        let indent = if who == "chat" { 6 } else { 2 };
         let (margin, rest) = (" ".repeat(indent), " ".repeat(indent + who.chars().count()));
         self.line("", &clipped(&format!("{margin}{who} → {method} {path}")))?;
         self.body(&rest, body)?;
@@ -78,8 +78,7 @@ impl Screen {
     /// A command that people could type, and what it printed.
     pub(super) fn shell(&self, command: &str, output: &str) -> io::Result<()> {
         // A shell would take both lines for one.
-        for line in format!("      $ {command}").replacen(" -o custom", " \\\n          -o custom", 1).lines()
-        {
+        for line in format!("      $ {command}").replacen(" -o custom", " \\\n        -o custom", 1).lines() {
             self.line(BOLD, &clipped(line))?;
         }
         output.trim_end().lines().try_for_each(|line| self.line("", &clipped(&format!("      {line}"))))

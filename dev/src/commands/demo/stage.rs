@@ -107,9 +107,10 @@ impl<'a> Stage<'a> {
         answer.with_status(status, &format!("{method} {path}"))
     }
 
-    /// Waits until every team says that all apps agree with it.
+    /// Waits until every team says that both apps agree with it.
     pub(super) fn settle(&self) -> Result<(), DemoError> {
-        self.cluster.get(&format!("wait --for=condition=Ready steam --all -n {ACME} --timeout=60s")).map(drop)
+        let condition = "--for=jsonpath={.status.summary}=2/2";
+        self.cluster.get(&format!("wait {condition} steam --all -n {ACME} --timeout=60s")).map(drop)
     }
 
     /// Asks the operator to end as Kubernetes would, and lets everything else go.

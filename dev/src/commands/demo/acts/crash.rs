@@ -33,7 +33,7 @@ pub(in super::super) fn play(stage: &mut Stage<'_>, okta: &Server) -> Result<(),
         "everything was answered".to_owned()
     })?;
     stage.screen.say(&format!(
-        "kill -9 after {KILL_AFTER} answers. {} were answered 201, {} were cut off or found nobody.",
+        "kill -9 after {KILL_AFTER} answers. {} were answered 201, {} were cut off or found nobody there.",
         acknowledged.len(),
         cut_off.len()
     ))?;
@@ -45,7 +45,8 @@ pub(in super::super) fn play(stage: &mut Stage<'_>, okta: &Server) -> Result<(),
     let people: Vec<Person> =
         acknowledged.into_iter().filter_map(|(_, answer)| Some(Person::from_answer(&answer.ok()?))).collect();
     find(stage, &okta, &people)?;
-    retry(stage, &okta, cut_off.into_iter().map(|(body, _)| body).collect())?;
+    let bodies: Vec<_> = cut_off.into_iter().map(|(body, _)| body).collect();
+    retry(stage, &okta, &bodies)?;
     count(stage)?;
     let took = converge(stage, killed)?;
     stage.ledger.add(Kind::Grant, "100 people, from the kill to the last account", "chat", took);
@@ -107,9 +108,9 @@ fn find(stage: &Stage<'_>, okta: &Server, people: &[Person]) -> Result<(), DemoE
 }
 
 /// Okta tries again what was not answered.
-fn retry(stage: &Stage<'_>, okta: &Server, bodies: Vec<&Value>) -> Result<(), DemoError> {
+fn retry(stage: &Stage<'_>, okta: &Server, bodies: &[&Value]) -> Result<(), DemoError> {
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
-    for answer in okta::several(&bodies, |body| okta.send("POST", "/Users", Some(body))) {
+    for answer in okta::several(bodies, |body| okta.send("POST", "/Users", Some(body))) {
         let answer = answer?;
         let fine = [201, 409].contains(&answer.status);
         expect(fine, "201 or 409 for a repeated request", || format!("{} {}", answer.status, answer.body))?;
@@ -153,7 +154,11 @@ fn converge(stage: &Stage<'_>, killed: Instant) -> Result<std::time::Duration, D
         Ok(Look::at(answer.total() == Some(CREW as u64), || answer.body["totalResults"].to_string()))
     })?;
     let took = killed.elapsed();
-    stage.screen.say(&format!("And chat has every one of them once, {} after the kill:", shown(took)))?;
+    stage.screen.say(&format!(
+        "And chat has every one of them once, {} after the kill. (The controllers wait until the dead \
+         process's Lease has run out, which takes 6 s; the receiver does not.)",
+        shown(took)
+    ))?;
     stage.chat.show(stage.screen, &question)?;
     Ok(took)
 }

@@ -13,6 +13,7 @@ use super::super::watch::{Effect, Look, measure, until};
 
 pub(in super::super) fn play(stage: &mut Stage<'_>, okta: &Server, ada: &Person) -> Result<(), DemoError> {
     stage.screen.begin(5, "Ada leaves, and is locked out everywhere")?;
+    stage.screen.say("Somebody deactivates her in Okta, which is one request:")?;
     let path = format!("/Users/{}", ada.id);
     let body = okta::patch(&json!([{"op": "replace", "value": {"active": false}}]));
     let answer = stage.okta(okta, 200, "PATCH", &path, Some(&body))?;

@@ -19,7 +19,7 @@ pub(in super::super) fn play(stage: Stage<'_>) -> Result<(), DemoError> {
     discretion(&stage)?;
     stage.screen.say("Where to go next:")?;
     for line in [
-        "  make up         the same in the background: a control plane, the operator and a tenant to play with",
+        "  make up         the same in the background, with a tenant of your own to play with",
         "  make test       everything that is promised, as tests",
         "  README.md       install it with Helm, connect Okta, describe your own apps",
         "  kubectl explain downstreamapp.spec    every field, explained",

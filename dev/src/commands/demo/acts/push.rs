@@ -12,7 +12,7 @@ use super::super::ledger::Kind;
 use super::super::okta::{self, Person};
 use super::super::screen::shown;
 use super::super::stage::Stage;
-use super::super::watch::{Effect, measure};
+use super::super::watch::{Effect, Look, measure};
 
 const CROWD: usize = 300;
 
@@ -35,7 +35,11 @@ pub(in super::super) fn play(stage: &mut Stage<'_>, okta: &Server, ada: &Person)
     let body = okta::patch(&json!([okta::add(&people)]));
     let answer = stage.okta(okta, 204, "PATCH", &path, Some(&body))?;
     let last = team.members.last().unwrap_or(ada);
-    let chat = || stage.chat.has_members(TEAM, people.len());
+    // A long list keeps the app busy, so it is only asked for once everybody has an account.
+    let chat = || match stage.chat.has_people(people.len())? {
+        Look::Yes(()) => stage.chat.has_members(TEAM, people.len()),
+        not_yet @ Look::NotYet(_) => Ok(not_yet),
+    };
     let cluster = || stage.cluster.allows(&last.user_name, true);
     let [chat, cluster] = measure(
         answer.at,

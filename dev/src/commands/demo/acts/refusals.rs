@@ -20,6 +20,6 @@ pub(in super::super) fn play(stage: &mut Stage<'_>, okta: &Server) -> Result<(),
     stage.screen.say("Somebody without the token:")?;
     let stranger = Server::new(&okta.url, "rollcall_guessed");
     let answer = stranger.send("GET", "/Users", None)?;
-    stage.screen.exchange("Eve ", ("GET", "/Users", None), &answer)?;
+    stage.screen.exchange("Eve", ("GET", "/Users", None), &answer)?;
     answer.with_status(401, "a wrong token").map(drop)
 }

@@ -36,6 +36,7 @@ fn rename(
     member: &Person,
     team: &Team,
 ) -> Result<(), DemoError> {
+    stage.screen.say("Somebody gives the group another name in Okta:")?;
     let before = stage.chat.group_id(TEAM)?;
     let body = okta::patch(&json!([{"op": "replace", "value": {"id": team.id, "displayName": RENAMED}}]));
     let answer = stage.okta(okta, 204, "PATCH", path, Some(&body))?;
