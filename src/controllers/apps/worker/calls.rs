@@ -141,6 +141,9 @@ impl Worker {
                 self.settle(&key);
                 // A user whom the app knows by a (new) id can now be put into its groups.
                 let learned = had != self.rows.had(&key).remote_id;
+                if learned {
+                    self.look_at_teams_of(&key);
+                }
                 if learned || self.grants_by_team() {
                     self.follow_up(&key);
                 } else {
@@ -186,6 +189,15 @@ impl Worker {
                 Key::Team(id) => Subject::Team(id.clone()),
             };
             self.context.reporter.report(&self.tenant.namespace, subject, row);
+        }
+    }
+
+    /// Those that a user is in by now: they may have joined some while the app was being told of them.
+    fn look_at_teams_of(&mut self, key: &Key) {
+        if let Key::User(id) = key {
+            for team in self.context.store.directory().groups_of(&self.tenant, id).iter() {
+                self.queue.add(Key::Team(team.id.to_string()), Instant::now());
+            }
         }
     }
 
