@@ -26,8 +26,9 @@ pub(in super::super) fn play(stage: &mut Stage<'_>) -> Result<Server, DemoError>
     stage.screen.say(&format!("After {} its Secret holds what Okta asks for:", shown(took)))?;
     stage.cluster.show(stage.screen, "get stn -n acme")?;
     let described = stage.cluster.get("describe secret okta-default -n acme")?;
-    let data = described.split_once("\nData").map_or("", |(_, data)| data).trim_start_matches(['\n', '=']);
-    stage.screen.shell("kubectl describe secret okta-default -n acme  # its keys", data.trim())?;
+    let lines: Vec<&str> = described.trim_end().lines().collect();
+    let keys = lines[lines.len().saturating_sub(2)..].join("\n");
+    stage.screen.shell("kubectl describe secret okta-default -n acme | tail -n 2", &keys)?;
     stage.screen.say("Pasted into Okta, under Provisioning:")?;
     stage.screen.plain(&format!("  SCIM connector base URL   {}", credentials.url))?;
     stage.screen.plain(&format!("  API token                 {}", redacted(&credentials.token)))?;
