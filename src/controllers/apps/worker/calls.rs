@@ -195,7 +195,7 @@ impl Worker {
     /// Those that a user is in by now: they may have joined some while the app was being told of them.
     fn look_at_teams_of(&mut self, key: &Key) {
         if let Key::User(id) = key {
-            for team in self.context.store.directory().groups_of(&self.tenant, id).iter() {
+            for team in self.context.store.directory().groups_of(&self.tenant, id) {
                 self.queue.add(Key::Team(team.id.to_string()), Instant::now());
             }
         }
