@@ -3,17 +3,14 @@
 //! Kubernetes keeps the object while it has our finalizer. Apps revoke meanwhile and say so in its status; then a
 //! deleted member is taken out of its teams, and the finalizer goes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use kube::{
-    Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
+use super::{Context, finalizer};
 use crate::{
     api::{AppliedState, AppliedTo, names},
     store::{Change, TenantKey},
@@ -39,6 +36,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                 Err(RecvError::Lagged(_)) => changes = changes.resubscribe(),
                 Err(RecvError::Closed) => return,
             },
+            () = context.apps.news() => everything(&context).await,
             _ = again.tick() => everything(&context).await,
         }
     }
@@ -57,25 +55,31 @@ async fn everything(context: &Context) {
 }
 
 async fn user(context: &Context, tenant: &TenantKey, id: &str) {
-    let Some(user) = context.store.directory().leaving_user(tenant, id) else { return };
+    let Some(user) = context.store.directory().leaving_user(tenant, id) else {
+        return context.apps.forget(id);
+    };
+    let user = user.object();
     let rows = user.status.as_ref().map(|status| status.apps.as_slice()).unwrap_or_default();
-    if is_revoked(context, tenant, rows) && leave_teams(context, tenant, id).await {
-        let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), user.as_ref()).await;
+    if is_revoked(context, tenant, id, rows) && leave_teams(context, tenant, id).await {
+        let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), user).await;
     }
 }
 
 async fn team(context: &Context, tenant: &TenantKey, id: &str) {
-    let Some(team) = context.store.directory().leaving_team(tenant, id) else { return };
+    let Some(team) = context.store.directory().leaving_team(tenant, id) else {
+        return context.apps.forget(id);
+    };
     let rows = team.status.as_ref().map(|status| status.apps.as_slice()).unwrap_or_default();
-    if is_revoked(context, tenant, rows) && leave_teams(context, tenant, id).await {
+    if is_revoked(context, tenant, id, rows) && leave_teams(context, tenant, id).await {
         let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), team.as_ref()).await;
     }
 }
 
 /// Whether no app that still exists has it.
-fn is_revoked(context: &Context, tenant: &TenantKey, rows: &[AppliedTo]) -> bool {
-    let apps: BTreeSet<String> = context.apps.of(tenant);
-    rows.iter().all(|row| row.state == AppliedState::Revoked || !apps.contains(&row.name))
+fn is_revoked(context: &Context, tenant: &TenantKey, id: &str, rows: &[AppliedTo]) -> bool {
+    let revoked =
+        |row: &AppliedTo| row.state == AppliedState::Revoked || !context.apps.has(tenant, &row.name);
+    context.apps.have_settled(tenant, id) && rows.iter().all(revoked)
 }
 
 /// Takes it out of the teams that name it. Until then reads leave it out; it is never a member of anything new, because
@@ -92,23 +96,10 @@ async fn leave_teams(context: &Context, tenant: &TenantKey, id: &str) -> bool {
 
 async fn let_go<K>(api: &Api<K>, object: &K)
 where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let others: Vec<&String> =
-        object.finalizers().iter().filter(|it| *it != names::FINALIZER_REVOKE).collect();
-    if others.len() == object.finalizers().len() {
-        return;
-    }
-    // The version makes it a compare-and-swap: nobody else's finalizer is lost.
-    let patch = serde_json::json!({"metadata": {
-        "finalizers": others,
-        "resourceVersion": object.meta().resource_version,
-    }});
-    match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
-        Err(error) => {
-            tracing::warn!(name = %object.name_any(), %error, "could not let a deleted object go; trying again")
-        }
+    let name = object.name_any();
+    if let Err(error) = finalizer::set(api, &name, names::FINALIZER_REVOKE, false).await {
+        tracing::warn!(name, %error, "could not let a deleted object go; trying again");
     }
 }

@@ -10,6 +10,7 @@ mod leaving;
 mod sweep;
 mod context;
 mod conditions;
+mod finalizer;
 mod report;
 mod status_update;
 

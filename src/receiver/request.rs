@@ -6,17 +6,26 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tracing::Instrument;
 
 use super::{ReceiverError, ReceiverState};
 use crate::scim::ScimError;
 
-/// Gives up a request that takes too long. What was stored of it by then is what a crash would have left.
+/// Answers for a request that takes too long. What has begun goes on all the same, also when the client hangs up:
+/// identity providers do so often, and a write that stops halfway is for crashes, not for them.
 pub(super) async fn limit_time(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(state.settings.request_timeout, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
-        tracing::warn!("a request took too long, answered 503");
-        ReceiverError::TimedOut.into_response()
-    })
+    let work = tokio::spawn(next.run(request).in_current_span());
+    match tokio::time::timeout(state.settings.request_timeout, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(ended)) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => ReceiverError::Internal.into_response(),
+        },
+        Err(_) => {
+            tracing::warn!("a request took too long, answered 503");
+            ReceiverError::TimedOut.into_response()
+        }
+    }
 }
 
 /// The `{id}` of a URL, known to be one that a resource could have.

@@ -17,17 +17,19 @@ async fn a_push_from_okta_reaches_every_app_and_a_deactivation_reaches_them_prom
     world.rbac_app("cluster", json!({})).await;
 
     let (ada, grace) = (world.user("push-ada").await, world.user("push-grace").await);
-    let team = world.group("Platform", &[&ada, &grace]).await;
+    let team = world.group(&world.platform(), &[&ada, &grace]).await;
     world.until_can_view("push-ada", true).await;
     for server in [&chat, &wiki] {
-        server.until_members("Platform", &["push-ada", "push-grace"]).await;
+        server.until_members(&world.platform(), &["push-ada", "push-grace"]).await;
         assert_eq!(server.account("push-ada").await["active"], json!(true));
     }
     for app in ["chat", "wiki", "cluster"] {
         let row = world.row("user", &ada, app, |row| row["state"] == "Granted").await;
         assert_eq!(row["revision"], 1, "{row}");
         world.row("team", &team, app, |row| row["state"] == "Granted").await;
-        world.app_status(app, |status| status["users"] == 2 && status["teams"] == 1 && status["failing"] == 0).await;
+        world
+            .app_status(app, |status| status["users"] == 2 && status["teams"] == 1 && status["failing"] == 0)
+            .await;
     }
 
     world.deactivate(&ada).await;
@@ -63,13 +65,15 @@ async fn membership_follows_every_change_of_a_group() {
     assert!(!world.can_view("move-ada").await, "another team's role");
 
     let group = format!("/Groups/{team}");
-    world.patch(&group, json!([{"op": "replace", "value": {"id": team, "displayName": "Platform"}}])).await;
+    world
+        .patch(&group, json!([{"op": "replace", "value": {"id": team, "displayName": world.platform()}}]))
+        .await;
     world.until_can_view("move-ada", true).await;
     let replace = json!([{"op": "remove", "path": format!("members[value eq \"{ada}\"]")},
         {"op": "add", "path": "members", "value": [{"value": bob}]}]);
     world.patch(&group, replace).await;
     tokio::join!(world.until_can_view("move-ada", false), world.until_can_view("move-bob", true));
-    chat.until_members("Platform", &["move-bob"]).await;
+    chat.until_members(&world.platform(), &["move-bob"]).await;
     world.row("user", &ada, "cluster", |row| row["state"] == "Revoked").await;
 
     world.send(Method::DELETE, &group, Value::Null).await;
@@ -78,7 +82,11 @@ async fn membership_follows_every_change_of_a_group() {
         world.object("team", &team).await.is_null().then_some(())
     })
     .await;
-    assert_eq!(chat.members("Platform").await, Vec::<String>::new(), "the group is retained, without members");
+    assert_eq!(
+        chat.members(&world.platform()).await,
+        Vec::<String>::new(),
+        "the group is retained, without members"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,10 +96,16 @@ async fn drift_is_repaired_and_what_is_not_ours_stays() {
     let often = json!({"resyncInterval": "2s"});
     world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, often.clone()).await;
     world.rbac_app("cluster", often).await;
-    let foreign = chat.change(Method::POST, "/Users", json!({"userName": "drift-foreign",
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]})).await;
+    let foreign = chat
+        .change(
+            Method::POST,
+            "/Users",
+            json!({"userName": "drift-foreign",
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]}),
+        )
+        .await;
     let ada = world.user("drift-ada").await;
-    world.group("Platform", &[&ada]).await;
+    world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("drift-ada", true).await;
     chat.until_active("drift-ada", true).await;
 
@@ -101,7 +115,8 @@ async fn drift_is_repaired_and_what_is_not_ours_stays() {
     let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{"op": "replace", "path": "active", "value": false}]});
     chat.change(Method::PATCH, &path, patch).await;
-    eventually("the binding is back", PATIENCE, || async { world.can_view("drift-ada").await.then_some(()) }).await;
+    eventually("the binding is back", PATIENCE, || async { world.can_view("drift-ada").await.then_some(()) })
+        .await;
     eventually("the account is active again", PATIENCE, || async {
         (chat.account("drift-ada").await["active"] == true).then_some(())
     })
@@ -135,7 +150,7 @@ async fn a_suspended_app_neither_grants_nor_revokes_until_it_goes_on() {
     let world = World::start().await;
     world.rbac_app("cluster", json!({})).await;
     let ada = world.user("pause-ada").await;
-    let team = world.group("Platform", &[&ada]).await;
+    let team = world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("pause-ada", true).await;
     world.rbac_app("cluster", json!({"suspend": true})).await;
     let suspended = |status: &Value| status["conditions"][0]["reason"] == "Suspended";
@@ -147,7 +162,7 @@ async fn a_suspended_app_neither_grants_nor_revokes_until_it_goes_on() {
     // The other app acts on the same changes, so when it has, this one would have had the time.
     let chat = Server::scim2_server().await;
     world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, json!({})).await;
-    chat.until_members("Platform", &["pause-bob"]).await;
+    chat.until_members(&world.platform(), &["pause-bob"]).await;
     assert!(world.can_view("pause-ada").await && !world.can_view("pause-bob").await);
 
     world.rbac_app("cluster", json!({"suspend": false})).await;

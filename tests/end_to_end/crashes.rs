@@ -30,7 +30,8 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
     let done = Arc::new(AtomicBool::new(false));
     let pushers: Vec<_> = (0..4)
         .map(|lane| {
-            let (scim, acknowledged, done) = (world.scim.clone(), Arc::clone(&acknowledged), Arc::clone(&done));
+            let (scim, acknowledged, done) =
+                (world.scim.clone(), Arc::clone(&acknowledged), Arc::clone(&done));
             let team = team.clone();
             tokio::spawn(async move {
                 for number in 0.. {
@@ -61,7 +62,8 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
     let listed = world.send(Method::GET, "/Users?count=1000", Value::Null).await;
     let resources = listed["Resources"].as_array().unwrap();
     let text = |user: &Value, key: &str| user[key].as_str().unwrap().to_owned();
-    let stored: Vec<(String, String)> = resources.iter().map(|it| (text(it, "userName"), text(it, "id"))).collect();
+    let stored: Vec<(String, String)> =
+        resources.iter().map(|it| (text(it, "userName"), text(it, "id"))).collect();
     let names: BTreeSet<&String> = stored.iter().map(|(name, _)| name).collect();
     assert_eq!(names.len(), stored.len(), "nobody is there twice");
     let stored: BTreeSet<(String, String)> = stored.into_iter().collect();
@@ -86,31 +88,31 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
 /// Pushes one person as an identity provider does, which tries again when there is no answer, and puts them into the
 /// team. What is acknowledged is remembered.
 async fn push(scim: &Scim, name: &str, team: &str, acknowledged: &Mutex<BTreeSet<(String, String)>>) {
-        let id = loop {
-            match scim.try_send(Method::POST, "/Users", &user(name)).await {
-                Some((201, created)) => break created["id"].as_str().unwrap().to_owned(),
-                // An earlier attempt was stored, and its answer was lost.
-                Some((409, _)) => {
-                    let found = format!("/Users?filter=userName%20eq%20%22{name}%22");
-                    if let Some((200, list)) = scim.try_send(Method::GET, &found, &Value::Null).await
-                        && let Some(id) = list["Resources"][0]["id"].as_str()
-                    {
-                        break id.to_owned();
-                    }
+    let id = loop {
+        match scim.try_send(Method::POST, "/Users", &user(name)).await {
+            Some((201, created)) => break created["id"].as_str().unwrap().to_owned(),
+            // An earlier attempt was stored, and its answer was lost.
+            Some((409, _)) => {
+                let found = format!("/Users?filter=userName%20eq%20%22{name}%22");
+                if let Some((200, list)) = scim.try_send(Method::GET, &found, &Value::Null).await
+                    && let Some(id) = list["Resources"][0]["id"].as_str()
+                {
+                    break id.to_owned();
                 }
-                Some((503, _)) | None => {}
-                Some((status, answer)) => panic!("{status} {answer}"),
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        let add = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
-        loop {
-            match scim.try_send(Method::PATCH, &format!("/Groups/{team}"), &add).await {
-                Some((200 | 204, _)) => break,
-                Some((503, _)) | None => tokio::time::sleep(Duration::from_millis(50)).await,
-                Some((status, answer)) => panic!("{status} {answer}"),
-            }
+            Some((503, _)) | None => {}
+            Some((status, answer)) => panic!("{status} {answer}"),
         }
-        acknowledged.lock().unwrap().insert((name.to_owned(), id));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let add = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
+    loop {
+        match scim.try_send(Method::PATCH, &format!("/Groups/{team}"), &add).await {
+            Some((200 | 204, _)) => break,
+            Some((503, _)) | None => tokio::time::sleep(Duration::from_millis(50)).await,
+            Some((status, answer)) => panic!("{status} {answer}"),
+        }
     }
+    acknowledged.lock().unwrap().insert((name.to_owned(), id));
+}

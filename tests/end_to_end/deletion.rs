@@ -15,7 +15,7 @@ async fn a_deleted_user_loses_access_at_once_and_then_the_object_goes() {
     world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, json!({})).await;
     world.rbac_app("cluster", json!({})).await;
     let ada = world.user("leave-ada").await;
-    let team = world.group("Platform", &[&ada]).await;
+    let team = world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("leave-ada", true).await;
     chat.until_active("leave-ada", true).await;
 
@@ -26,8 +26,10 @@ async fn a_deleted_user_loses_access_at_once_and_then_the_object_goes() {
     assert!(shown["members"].as_array().is_none_or(Vec::is_empty), "nor as a member: {shown}");
     world.until_can_view("leave-ada", false).await;
     chat.until_active("leave-ada", false).await;
-    eventually("the object is gone", PATIENCE, || async { world.object("user", &ada).await.is_null().then_some(()) })
-        .await;
+    eventually("the object is gone", PATIENCE, || async {
+        world.object("user", &ada).await.is_null().then_some(())
+    })
+    .await;
     let again = world.user("leave-ada").await;
     assert_ne!(again, ada, "an id is never used again");
     eventually("the team names nobody who is gone", PATIENCE, || async {
@@ -58,7 +60,7 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     let world = World::start().await;
     world.rbac_app("cluster", json!({})).await;
     let ada = world.user("app-ada").await;
-    world.group("Platform", &[&ada]).await;
+    world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("app-ada", true).await;
     world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
     kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--timeout=30s"]).await;
@@ -71,7 +73,8 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     world.rbac_app("cluster", json!({"deletionPolicy": "Delete"})).await;
     world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
     kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--wait=false"]).await;
-    let status = world.app_status("cluster", |status| status["conditions"][0]["reason"] == "InvalidSpec").await;
+    let status =
+        world.app_status("cluster", |status| status["conditions"][0]["reason"] == "InvalidSpec").await;
     assert!(status.to_string().contains("rollcall.dev/confirm-deletion=cluster"), "it says how: {status}");
     assert!(world.can_view("app-ada").await, "not before it is confirmed");
     let confirm = "rollcall.dev/confirm-deletion=cluster";

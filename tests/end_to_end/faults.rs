@@ -20,7 +20,7 @@ async fn an_app_that_refuses_our_token_says_so_and_catches_up_with_a_new_one() {
     world.scim_app("chat", &chat.proxy.base_url(), "wrong-token", json!({})).await;
     world.rbac_app("cluster", json!({})).await;
     let ada = world.user("token-ada").await;
-    world.group("Platform", &[&ada]).await;
+    world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("token-ada", true).await;
     let status = world.app_status("chat", |status| reason(status) == "AppUnavailable").await;
     assert!(!status.to_string().contains("wrong-token"), "{status}");
@@ -28,7 +28,7 @@ async fn an_app_that_refuses_our_token_says_so_and_catches_up_with_a_new_one() {
         "metadata": {"name": "chat-token", "namespace": world.namespace()},
         "stringData": {"token": chat.peer.token}}))
     .await;
-    chat.until_members("Platform", &["token-ada"]).await;
+    chat.until_members(&world.platform(), &["token-ada"]).await;
     world.app_status("chat", |status| reason(status) == "InSync").await;
     assert!(!world.operator.log().contains("wrong-token"), "no token in the log");
 }

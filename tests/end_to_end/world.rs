@@ -16,7 +16,7 @@ use crate::{
 pub const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// How long anything else may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A namespace with an operator, a tenant `okta`, and the namespace `<namespace>-shop` for role bindings.
 pub struct World {
@@ -69,6 +69,11 @@ impl World {
         format!("{}-shop", self.namespace())
     }
 
+    /// The team that may view the shop. The servers are shared, so no other test has a team of that name.
+    pub fn platform(&self) -> String {
+        format!("Platform-{}", self.namespace())
+    }
+
     /// Sends a SCIM request. `None` if there is no answer.
     pub async fn try_send(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
         self.scim.try_send(method, path, body).await
@@ -113,9 +118,9 @@ impl World {
         self.app(name, json!({"scim": scim}), more).await;
     }
 
-    /// Declares an app that grants `view` in the shop to the team "Platform".
+    /// Declares an app that grants `view` in the shop to the team [`Self::platform`].
     pub async fn rbac_app(&self, name: &str, more: Value) {
-        let rbac = json!({"subjects": {"prefix": "okta:"}, "grants": [{"team": "platform",
+        let rbac = json!({"subjects": {"prefix": "okta:"}, "grants": [{"team": self.platform().to_lowercase(),
             "roleRef": {"kind": "ClusterRole", "name": "view"}, "namespaces": [self.shop()]}]});
         self.app(name, json!({"rbac": rbac}), more).await;
     }

@@ -35,17 +35,17 @@ async fn every_route_tells_a_stranger_the_same() {
     let expired = TokenSpec::default();
     let expired = receiver.tenant_with(expired, Some(Timestamp::now()), false).await;
     let missing = Endpoint { url: own.url.replace("/tenant-", "/nobody-"), token: own.token.clone() };
-    let refused = told(answer(ask(&receiver, "GET", &own, "/Users")).await).await;
+    let refused = told(answer(ask("GET", &own, "/Users")).await).await;
     assert_eq!(refused.0, 401);
     for (method, path) in ROUTES {
         let requests = [
-            ask(&receiver, method, &own, path),
-            ask(&receiver, method, &own, path).bearer_auth(&other.token),
-            ask(&receiver, method, &own, path).basic_auth("user", Some(&own.token)),
-            ask(&receiver, method, &own, path).bearer_auth(&own.token).bearer_auth(&own.token),
-            ask(&receiver, method, &own, &format!("{path}?access_token={}", own.token)),
-            ask(&receiver, method, &expired, path).bearer_auth(&expired.token),
-            ask(&receiver, method, &missing, path).bearer_auth(&missing.token),
+            ask(method, &own, path),
+            ask(method, &own, path).bearer_auth(&other.token),
+            ask(method, &own, path).basic_auth("user", Some(&own.token)),
+            ask(method, &own, path).bearer_auth(&own.token).bearer_auth(&own.token),
+            ask(method, &own, &format!("{path}?access_token={}", own.token)),
+            ask(method, &expired, path).bearer_auth(&expired.token),
+            ask(method, &missing, path).bearer_auth(&missing.token),
         ];
         for (index, request) in requests.into_iter().enumerate() {
             let mut answer = told(answer(request).await).await;
@@ -64,7 +64,7 @@ async fn the_scheme_of_a_token_is_read_in_any_case() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant().await;
     for scheme in ["Bearer", "bearer", "BEARER"] {
-        let request = ask(&receiver, "GET", &tenant, "/Users");
+        let request = ask("GET", &tenant, "/Users");
         let request = request.header("Authorization", format!("{scheme} {}", tenant.token));
         assert_eq!(answer(request).await.status(), 200, "{scheme}");
     }
@@ -75,12 +75,12 @@ async fn the_scheme_of_a_token_is_read_in_any_case() {
 async fn a_suspended_tenant_is_told_to_come_back_and_a_stranger_is_not() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant_with(TokenSpec::default(), None, true).await;
-    let response = answer(ask(&receiver, "GET", &tenant, "/Users").bearer_auth(&tenant.token)).await;
+    let response = answer(ask("GET", &tenant, "/Users").bearer_auth(&tenant.token)).await;
     assert_eq!(response.status(), 503);
     assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
     let body: Value = response.json().await.unwrap();
     assert_eq!(body["status"], "503");
-    assert_eq!(answer(ask(&receiver, "GET", &tenant, "/Users")).await.status(), 401);
+    assert_eq!(answer(ask("GET", &tenant, "/Users")).await.status(), 401);
     receiver.stop().await;
 }
 
@@ -105,7 +105,7 @@ async fn a_read_only_token_reads_and_searches_and_writes_nothing() {
         ("DELETE", "/Groups/1", 403),
     ];
     for (method, path, expected) in cases {
-        let request = ask(&receiver, method, &tenant, path).bearer_auth(&tenant.token);
+        let request = ask(method, &tenant, path).bearer_auth(&tenant.token);
         let response = answer(request.json(&json!({}))).await;
         assert_eq!(response.status(), expected, "{method} {path}");
         let body = response.text().await.unwrap();
@@ -133,7 +133,7 @@ async fn a_token_only_touches_what_its_scope_names() {
         (&groups, "GET", "/Users/1", 403),
     ];
     for (tenant, method, path, expected) in cases {
-        let request = ask(&receiver, method, tenant, path).bearer_auth(&tenant.token);
+        let request = ask(method, tenant, path).bearer_auth(&tenant.token);
         assert_eq!(answer(request.json(&json!({}))).await.status(), expected, "{method} {path}");
     }
     receiver.stop().await;

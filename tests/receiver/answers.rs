@@ -22,7 +22,7 @@ async fn a_location_is_under_the_url_that_the_client_used() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant().await;
     let path = tenant.url.strip_prefix(&format!("http://{}", receiver.authority())).unwrap();
-    let request = ask(&receiver, "POST", &tenant, "/Users").bearer_auth(&tenant.token);
+    let request = ask("POST", &tenant, "/Users").bearer_auth(&tenant.token);
     let request = request.header("Host", "scim.acme.example").header("X-Forwarded-Proto", "https");
     let response = answer(request.json(&json!({ "userName": "where@example.com" }))).await;
     let location = response.headers()["location"].to_str().unwrap().to_owned();
@@ -36,7 +36,7 @@ async fn every_answer_has_an_id_of_its_own() {
     let tenant = receiver.tenant().await;
     let mut ids = Vec::new();
     for token in [&tenant.token, &tenant.token, &"wrong".to_owned()] {
-        let response = answer(ask(&receiver, "GET", &tenant, "/Users").bearer_auth(token)).await;
+        let response = answer(ask("GET", &tenant, "/Users").bearer_auth(token)).await;
         ids.push(response.headers()["x-request-id"].to_str().unwrap().to_owned());
     }
     ids.sort();

@@ -35,7 +35,7 @@ async fn a_request_that_has_begun_is_answered_after_the_order_to_stop() {
 async fn an_idle_connection_does_not_hold_up_the_end() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant().await;
-    let http = receiver.http();
+    let http = Receiver::http();
     let request = http.get(format!("{}/Users", tenant.url)).bearer_auth(&tenant.token);
     assert_eq!(answer(request).await.status(), 200);
     let before = Instant::now();

@@ -15,7 +15,7 @@ async fn a_body_that_is_too_large_is_refused_whether_announced_or_not() {
     let receiver = Receiver::start_with(|settings| settings.max_body = 1000).await;
     let tenant = receiver.tenant().await;
     let large = json!({ "userName": "ada", "displayName": "x".repeat(2000) }).to_string();
-    let request = ask(&receiver, "POST", &tenant, "/Users").bearer_auth(&tenant.token);
+    let request = ask("POST", &tenant, "/Users").bearer_auth(&tenant.token);
     let response = answer(request.body(large.clone())).await;
     assert_eq!(response.status(), 413);
     let body: Value = response.json().await.unwrap();

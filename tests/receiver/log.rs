@@ -16,7 +16,7 @@ async fn a_log_at_its_most_talkative_names_nobody_and_no_secret() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant().await;
     let send = |method: &str, path: &str, body: &str| {
-        answer(ask(&receiver, method, &tenant, path).bearer_auth(&tenant.token).body(body.to_owned()))
+        answer(ask(method, &tenant, path).bearer_auth(&tenant.token).body(body.to_owned()))
     };
     let body = r#"{"userName": "who@secret.example", "password": "pass-secret", "externalId": "ext-secret"}"#;
     let created: Value = send("POST", "/Users", body).await.json().await.unwrap();

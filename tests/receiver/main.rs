@@ -23,9 +23,9 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 /// Longer than anything here takes, shorter than anybody's patience.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn ask(receiver: &Receiver, method: &str, endpoint: &Endpoint, path: &str) -> RequestBuilder {
+fn ask(method: &str, endpoint: &Endpoint, path: &str) -> RequestBuilder {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    receiver.http().request(method, format!("{}{path}", endpoint.url))
+    Receiver::http().request(method, format!("{}{path}", endpoint.url))
 }
 
 async fn answer(request: RequestBuilder) -> Response {

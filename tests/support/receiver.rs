@@ -31,6 +31,7 @@ pub struct Receiver {
     address: String,
     namespace: String,
     client: Client,
+    store: Store,
     tenants: Arc<Tenants>,
     stop: CancellationToken,
     parts: Vec<JoinHandle<()>>,
@@ -52,8 +53,19 @@ impl Receiver {
         Self::start_on(plane, namespace, adjust).await
     }
 
-    /// Starts it on a control plane that the test means to break.
+    /// Starts it on a control plane that the test means to break, and waits until it can answer.
     pub async fn start_on(
+        plane: &ControlPlane,
+        namespace: String,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let receiver = Self::launch_on(plane, namespace, adjust).await;
+        tokio::time::timeout(Duration::from_secs(30), receiver.store.wait_until_ready()).await.unwrap();
+        receiver
+    }
+
+    /// Starts it, whether it can answer or not.
+    pub async fn launch_on(
         plane: &ControlPlane,
         namespace: String,
         adjust: impl FnOnce(&mut Settings),
@@ -78,12 +90,11 @@ impl Receiver {
             async move { tenants.follow(&client, &namespaces, &stop).await }
         });
         let served = tokio::spawn(serve(listener, state, stop.clone().cancelled_owned()));
-        tokio::time::timeout(Duration::from_secs(30), store.wait_until_ready()).await.unwrap();
-        Self { address, namespace, tenants, stop, client, parts: vec![follow, watch, served] }
+        Self { address, namespace, tenants, stop, client, store, parts: vec![follow, watch, served] }
     }
 
     /// A client that follows no redirections, as the receiver sends none.
-    pub fn http(&self) -> reqwest::Client {
+    pub fn http() -> reqwest::Client {
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
     }
 

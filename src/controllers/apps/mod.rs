@@ -7,6 +7,7 @@ mod app_status;
 mod connect;
 mod desired;
 mod queue;
+mod registry;
 mod rows;
 mod worker;
 
@@ -15,7 +16,6 @@ use std::{collections::HashMap, sync::Arc};
 use futures::{StreamExt, future::join_all, stream::select_all};
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams},
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
@@ -24,8 +24,9 @@ use kube::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::registry::Apps;
 use self::{app_status::Summary, worker::Worker};
-use super::Context;
+use super::{Context, finalizer};
 use crate::{
     api::{DeletionPolicy, DownstreamApp, names},
     store::TenantKey,
@@ -88,7 +89,8 @@ impl Running {
 
 async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app: DownstreamApp) {
     let key = key(&app);
-    context.apps.insert(key.clone(), TenantKey::new(&key.0, &app.spec.tenant_ref.name));
+    let tenant = TenantKey::new(&key.0, &app.spec.tenant_ref.name);
+    context.apps.insert(key.clone(), tenant, !app.spec.suspend);
     let started_with = Running {
         generation: app.metadata.generation,
         leaving: app.metadata.deletion_timestamp.is_some(),
@@ -158,6 +160,7 @@ async fn supervise(context: Context, app: Arc<DownstreamApp>, stop: Cancellation
 }
 
 async fn stalled(context: &Context, app: &DownstreamApp, message: String) {
+    context.apps.rest(&key(app));
     let summary = Summary { stalled: Some(message), ..Summary::default() };
     // Failing to say so is logged there, and is tried again when the app changes.
     let _ = app_status::write(context, app, summary).await;
@@ -165,37 +168,20 @@ async fn stalled(context: &Context, app: &DownstreamApp, message: String) {
 
 /// Keeps the object until what it granted is revoked.
 async fn hold(context: &Context, app: &DownstreamApp) -> kube::Result<()> {
-    if app.finalizers().iter().any(|it| it == names::FINALIZER_REVOKE) {
-        return Ok(());
-    }
-    let finalizers: Vec<&str> =
-        app.finalizers().iter().map(String::as_str).chain([names::FINALIZER_REVOKE]).collect();
-    patch_finalizers(context, app, &finalizers).await
+    finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, true).await
 }
 
 /// Lets the object go, and takes its rows out of the statuses of users and teams.
 async fn let_go(context: &Context, app: &DownstreamApp) {
-    let others: Vec<&str> =
-        app.finalizers().iter().map(String::as_str).filter(|it| *it != names::FINALIZER_REVOKE).collect();
     context.forget_rows(app);
-    match patch_finalizers(context, app, &others).await {
-        Ok(()) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() => {}
-        Err(error) => {
-            tracing::warn!(app = %app.name_any(), %error, "could not let an app go; it is tried again when it changes")
-        }
+    let gone = finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, false).await;
+    if let Err(error) = gone {
+        tracing::warn!(app = %app.name_any(), %error, "could not let an app go; it is tried again when it changes");
     }
 }
 
-async fn patch_finalizers(context: &Context, app: &DownstreamApp, finalizers: &[&str]) -> kube::Result<()> {
-    let api: Api<DownstreamApp> =
-        Api::namespaced(context.client.clone(), &app.namespace().unwrap_or_default());
-    // The version makes it a compare-and-swap: nobody else's finalizer is lost.
-    let patch = serde_json::json!({"metadata": {
-        "finalizers": finalizers,
-        "resourceVersion": app.metadata.resource_version,
-    }});
-    api.patch(&app.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+fn api_of(context: &Context, app: &DownstreamApp) -> Api<DownstreamApp> {
+    Api::namespaced(context.client.clone(), &app.namespace().unwrap_or_default())
 }
 
 fn is_confirmed(app: &DownstreamApp) -> bool {
