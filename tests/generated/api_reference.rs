@@ -42,7 +42,7 @@ fn kind(definition: &Value) -> String {
     rules(schema(definition), "", &mut messages);
     if !messages.is_empty() {
         text += "\nThe API server refuses an object, and says why:\n\n";
-        text += &messages.iter().map(|it| format!("- {it}\n")).collect::<String>();
+        writeln!(text, "- {}", messages.join("\n- ")).unwrap();
     }
     text
 }

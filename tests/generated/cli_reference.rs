@@ -1,6 +1,9 @@
 //! `docs/reference/cli.md`: what `--help` prints.
 
-use std::process::{Command, Stdio};
+use std::{
+    fmt::Write as _,
+    process::{Command, Stdio},
+};
 
 use super::hold;
 
@@ -28,7 +31,7 @@ fn the_command_line_is_as_help_prints_it() {
         .to_owned();
     for command in [&[][..], &["run"], &["crds"]] {
         let title = ["rollcall"].iter().chain(command).copied().collect::<Vec<_>>().join(" ");
-        text += &format!("\n## {title}\n\n```text\n{}\n```\n", help(command));
+        writeln!(text, "\n## {title}\n\n```text\n{}\n```", help(command)).unwrap();
     }
     hold("docs/reference/cli.md", &text);
 }

@@ -1,6 +1,6 @@
 //! `docs/reference/values.md`: the comments of the chart's values.yaml.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use serde_json::Value;
 
@@ -61,7 +61,8 @@ fn the_values_are_as_the_chart_has_them() {
     for Key { keys, comment } in keys {
         if let Some(comment) = comment {
             let default = serde_json::to_string(default(&values, &keys)).unwrap();
-            text += &format!("| `{}` | `{default}` | {} |\n", keys.join("."), comment.replace('|', "\\|"));
+            let (key, comment) = (keys.join("."), comment.replace('|', "\\|"));
+            writeln!(text, "| `{key}` | `{default}` | {comment} |").unwrap();
         }
     }
     hold("docs/reference/values.md", &text);
