@@ -26,32 +26,31 @@ down: ## Stop what `make up` started
 	@$(DEV) down
 
 .PHONY: test
-test: assets ## Run all tests, on a real control plane
+test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
 .PHONY: lint
-lint: ## Check format, lints, and (when cargo-deny is installed) licences and advisories
+lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v cargo-deny >/dev/null; then cargo deny check; \
-	else echo "cargo-deny is not installed; \`cargo install cargo-deny\` adds that check"; fi
+	cargo clippy --workspace --all-targets
+	RUSTDOCFLAGS="$(DOC_LINTS)" cargo doc --workspace --no-deps --document-private-items --quiet
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny@$(CARGO_DENY)"; exit 1; }
+	cargo deny check licenses bans sources
+
+# What the command line prints is documentation, too, where <names> and plain URLs are right.
+DOC_LINTS := -D warnings -A rustdoc::invalid-html-tags -A rustdoc::bare-urls -A rustdoc::private-intra-doc-links
+
+# The version that .ci/run installs.
+CARGO_DENY := 0.20.2
+
+.PHONY: advisories
+advisories: ## Look for known vulnerabilities of dependencies (fetches the RustSec database)
+	cargo deny check advisories
 
 .PHONY: assets
 assets: ## Find or build etcd, kube-apiserver, kube-controller-manager, kubectl and helm
 	@$(DEV) assets
 
-CRDS := crds
-CHART_CRDS := charts/rollcall/files/crds
-
 .PHONY: generate
-generate: ## Write the CustomResourceDefinitions anew, from the types in src/api
-	cargo build --quiet --bin rollcall
-	@mkdir -p $(CRDS) $(CHART_CRDS)
-	@rm -f $(CRDS)/*.yaml $(CHART_CRDS)/*.yaml
-	@target/debug/rollcall crds | awk -v folder=$(CRDS) ' \
-	  function flush() { if (name) { printf "%s", text > (folder "/" name ".yaml"); close(folder "/" name ".yaml") } text = name = "" } \
-	  /^---$$/ { flush(); next } \
-	  !name && /^  name: / { name = $$2 } \
-	  NF || text { text = text $$0 "\n" } \
-	  END { flush() }'
-	@cp $(CRDS)/*.yaml $(CHART_CRDS)/
+generate: ## Write CustomResourceDefinitions and references anew, from their sources
+	UPDATE=1 cargo test --quiet --test generated

@@ -26,11 +26,14 @@ const EXAMPLES: &str = "\
 Examples:
   Install the kinds, then run on this machine against the cluster of your kubeconfig:
     rollcall crds | kubectl apply --server-side -f -
-    rollcall run --external-url http://localhost:8080 --namespaces default --operator-namespace default
+    rollcall run --external-url http://localhost:8080 \\
+        --namespaces default --operator-namespace default
 
   Connect an identity provider: apply a ScimTenant, and paste url and token of its Secret:
-    kubectl apply -f - <<< '{apiVersion: rollcall.dev/v1alpha1, kind: ScimTenant, metadata: {name: okta}}'
-    kubectl get secret okta-default -o go-template='{{range $k, $v := .data}}{{$k}}: {{$v | base64decode}}{{\"\\n\"}}{{end}}'
+    kubectl apply -f - <<< \\
+        '{apiVersion: rollcall.dev/v1alpha1, kind: ScimTenant, metadata: {name: okta}, spec: {}}'
+    kubectl get secret okta-default \\
+        -o go-template='{{range $k, $v := .data}}{{$k}}: {{$v | base64decode}}{{\"\\n\"}}{{end}}'
 
   See how it is:
     kubectl get scimtenants,users.rollcall.dev,teams.rollcall.dev

@@ -43,7 +43,10 @@ pub struct TenantRef {
     pub name: String,
 }
 
-/// What becomes of things that Rollcall made when the object that asked for them is deleted.
+/// What becomes of what Rollcall made. `Retain` (default): access is revoked, the things themselves stay. `Delete`: they
+/// go too; and deleting the ScimTenant or DownstreamApp that says so takes everything of it along, once its annotation
+/// `rollcall.dev/confirm-deletion` holds its own name.
+// Where the field is optional, this text takes the place of the field's own in the schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum DeletionPolicy {
     /// Access is revoked, but the things themselves (accounts, groups, objects) stay.

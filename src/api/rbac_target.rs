@@ -34,7 +34,9 @@ pub struct Subjects {
     pub name: Option<SubjectName>,
 }
 
-/// Whether members or the team itself become subjects.
+/// `Users` (default): one subject for each active member. `Group`: one subject for the whole team; the API server must
+/// learn a person's groups by itself.
+// Where the field is optional, this text takes the place of the field's own in the schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum SubjectKind {
     /// One subject for each active member.
@@ -44,7 +46,8 @@ pub enum SubjectKind {
     Group,
 }
 
-/// The attribute that names a subject.
+/// Which attribute follows the prefix. For users: `UserName` (default), `Email`, `ExternalId` or `Id`; for groups:
+/// `DisplayName` (default), `ExternalId` or `Id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum SubjectName {
     /// `userName` of a user.

@@ -90,7 +90,9 @@ pub enum TokenScope {
     Groups,
 }
 
-/// Whether a token stays readable in its Secret.
+/// Whether the token stays readable in its Secret. `Keep` (default): it does. `UntilFirstUse`: it is taken out once the
+/// identity provider has used it, and only its hash stays.
+// Where the field is optional, this text takes the place of the field's own in the schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum TokenRetention {
     /// The Secret keeps the token.

@@ -1,13 +1,13 @@
 //! What the controllers of apps share.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use kube::{Client, ResourceExt};
 
-use super::report::{Reporter, Subject};
+use super::{
+    apps::Apps,
+    report::{Reporter, Subject},
+};
 use crate::{
     api::{AppliedTo, DownstreamApp},
     downstream::{rbac, scim::ScimOptions},
@@ -63,25 +63,5 @@ impl Context {
                 self.reporter.forget(&tenant.namespace, Subject::Team(team.id().to_owned()), &name);
             }
         }
-    }
-}
-
-/// Which apps there are, and whose. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Apps(Arc<Mutex<HashMap<(String, String), TenantKey>>>);
-
-impl Apps {
-    pub(super) fn insert(&self, app: (String, String), tenant: TenantKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(app, tenant);
-    }
-
-    pub(super) fn remove(&self, app: &(String, String)) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(app);
-    }
-
-    /// Names of the apps of a tenant.
-    pub(super) fn of(&self, tenant: &TenantKey) -> BTreeSet<String> {
-        let apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        apps.iter().filter(|(_, it)| *it == tenant).map(|((_, name), _)| name.clone()).collect()
     }
 }

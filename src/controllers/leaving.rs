@@ -3,7 +3,7 @@
 //! Kubernetes keeps the object while it has our finalizer. Apps revoke meanwhile and say so in its status; then a
 //! deleted member is taken out of its teams, and the finalizer goes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -36,6 +36,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                 Err(RecvError::Lagged(_)) => changes = changes.resubscribe(),
                 Err(RecvError::Closed) => return,
             },
+            () = context.apps.news() => everything(&context).await,
             _ = again.tick() => everything(&context).await,
         }
     }
@@ -54,25 +55,31 @@ async fn everything(context: &Context) {
 }
 
 async fn user(context: &Context, tenant: &TenantKey, id: &str) {
-    let Some(user) = context.store.directory().leaving_user(tenant, id) else { return };
+    let Some(user) = context.store.directory().leaving_user(tenant, id) else {
+        return context.apps.forget(id);
+    };
+    let user = user.object();
     let rows = user.status.as_ref().map(|status| status.apps.as_slice()).unwrap_or_default();
-    if is_revoked(context, tenant, rows) && leave_teams(context, tenant, id).await {
-        let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), user.as_ref()).await;
+    if is_revoked(context, tenant, id, rows) && leave_teams(context, tenant, id).await {
+        let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), user).await;
     }
 }
 
 async fn team(context: &Context, tenant: &TenantKey, id: &str) {
-    let Some(team) = context.store.directory().leaving_team(tenant, id) else { return };
+    let Some(team) = context.store.directory().leaving_team(tenant, id) else {
+        return context.apps.forget(id);
+    };
     let rows = team.status.as_ref().map(|status| status.apps.as_slice()).unwrap_or_default();
-    if is_revoked(context, tenant, rows) && leave_teams(context, tenant, id).await {
+    if is_revoked(context, tenant, id, rows) && leave_teams(context, tenant, id).await {
         let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), team.as_ref()).await;
     }
 }
 
 /// Whether no app that still exists has it.
-fn is_revoked(context: &Context, tenant: &TenantKey, rows: &[AppliedTo]) -> bool {
-    let apps: BTreeSet<String> = context.apps.of(tenant);
-    rows.iter().all(|row| row.state == AppliedState::Revoked || !apps.contains(&row.name))
+fn is_revoked(context: &Context, tenant: &TenantKey, id: &str, rows: &[AppliedTo]) -> bool {
+    let revoked =
+        |row: &AppliedTo| row.state == AppliedState::Revoked || !context.apps.has(tenant, &row.name);
+    context.apps.have_settled(tenant, id) && rows.iter().all(revoked)
 }
 
 /// Takes it out of the teams that name it. Until then reads leave it out; it is never a member of anything new, because

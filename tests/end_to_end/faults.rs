@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    fault_proxy::Fault,
+    fault_proxy::{Fault, Seen},
     operator::eventually,
     world::{PATIENCE, Server, World, apply},
 };
@@ -89,4 +89,25 @@ async fn faults_of_every_kind_are_outlived_and_remove_nothing() {
         (reason(&status) == "InSync").then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_team_before_the_app_has_their_account_is_in_the_group_once_it_does() {
+    let world = World::start().await;
+    let chat = Server::scim2_server().await;
+    world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, json!({})).await;
+    let ada = world.user("late-ada").await;
+    let team = world.group("late-team", &[&ada]).await;
+    chat.until_members("late-team", &["late-ada"]).await;
+    chat.proxy.fail_next(Method::POST, Fault::Hang);
+    let grace = world.user("late-grace").await;
+    let asked = |seen: &Seen| seen.method == Method::POST && seen.body["userName"] == "late-grace";
+    eventually("the app is asked for an account", PATIENCE, || async {
+        chat.proxy.writes().iter().any(asked).then_some(())
+    })
+    .await;
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": grace}]}]);
+    world.patch(&format!("/Groups/{team}"), add).await;
+    world.row("user", &grace, "chat", |row| row["state"] == "Granted").await;
+    chat.until_members("late-team", &["late-ada", "late-grace"]).await;
 }

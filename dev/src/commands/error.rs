@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use super::demo::DemoError;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
@@ -21,6 +23,9 @@ pub(crate) enum CommandError {
 
     #[error("the background process ended ({status}); all of its log {log}:\n{text}")]
     NotUp { status: ExitStatus, log: PathBuf, text: String },
+
+    #[error("the demo failed in act {act}: {source}\nthe logs are in {logs}")]
+    Demo { act: String, source: Box<DemoError>, logs: PathBuf },
 
     #[error("{path} does not say {key}; run `make down`, then `make up`")]
     Environment { path: PathBuf, key: &'static str },

@@ -1,7 +1,8 @@
-//! One file per command; `environment`, `operator` and `state` are what `up`, `down` and `status` share.
+//! One file per command; `environment`, `operator`, `state` and `tenant` are what they share.
 
 mod assets;
 mod control_plane;
+mod demo;
 mod down;
 mod environment;
 mod error;
@@ -9,6 +10,7 @@ mod operator;
 mod serve;
 mod state;
 mod status;
+mod tenant;
 mod up;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Assets,
     /// Run a bare control plane in the foreground until standard input ends (Ctrl-D)
     ControlPlane,
+    /// Tell the story of Rollcall with real output: a control plane, the operator, two apps
+    Demo,
     /// Start a control plane and the operator in the background, with a ready tenant; see dev/.state/env
     Up(up::Up),
     /// Stop what `up` started and remove its state
@@ -39,6 +43,7 @@ impl Command {
         match self {
             Self::Assets => assets::run().map(done),
             Self::ControlPlane => control_plane::run().map(done),
+            Self::Demo => demo::run().map(done),
             Self::Up(up) => up.run().map(done),
             Self::Down => down::run().map(done),
             Self::Status => status::run(),

@@ -27,10 +27,13 @@ pub(crate) fn binary() -> Result<PathBuf, CommandError> {
     if !status.success() {
         return Err(CommandError::OperatorBuild { status });
     }
-    // We are TARGET/debug/rollcall-dev, wherever TARGET is configured to be.
+    Ok(target()?.join("release/rollcall"))
+}
+
+/// Where cargo builds: we are TARGET/debug/rollcall-dev, wherever TARGET is configured to be.
+pub(crate) fn target() -> Result<PathBuf, CommandError> {
     let ourselves = env::current_exe().doing(|| "find this program".to_owned())?;
-    let target = ourselves.ancestors().nth(2).unwrap_or(Path::new("target"));
-    Ok(target.join("release/rollcall"))
+    Ok(ourselves.ancestors().nth(2).unwrap_or(Path::new("target")).to_owned())
 }
 
 /// The working tree.
@@ -57,15 +60,21 @@ impl Ports {
         format!("http://{}", self.scim.address())
     }
 
+    pub(crate) fn ready_url(&self) -> String {
+        format!("http://{}/readyz", self.admin.address())
+    }
+
     pub(crate) fn metrics_url(&self) -> String {
         format!("http://{}/metrics", self.admin.address())
     }
 
-    /// How an operator on these ports is started, as one of `replicas` that share `external_url`.
+    /// How an operator on these ports is started, for tenants of `namespace`, as one of `replicas` that share
+    /// `external_url`.
     pub(crate) fn command(
         &self,
         binary: &Path,
         kubeconfig: &Path,
+        namespace: &str,
         external_url: &str,
         replicas: u8,
     ) -> Command {
@@ -78,8 +87,8 @@ impl Ports {
             .args(["--peer-listen", &self.peers.address()])
             .args(["--peer-address", &self.peers.address()])
             .args(["--external-url", external_url])
-            .args(["--namespaces", NAMESPACE])
-            .args(["--operator-namespace", NAMESPACE])
+            .args(["--namespaces", namespace])
+            .args(["--operator-namespace", namespace])
             .args(["--replicas", &replicas.to_string()]);
         command
     }

@@ -13,8 +13,7 @@ use super::environment::{Environment, Replica};
 use super::error::{CommandError, Doing};
 use super::operator::{self, NAMESPACE, Ports};
 use super::state::State;
-
-const TENANT: &str = "okta";
+use super::tenant::{self, Credentials};
 
 /// How long an operator may take for one step of starting.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,7 +40,8 @@ impl Serve {
         let _claim = state.claim()?;
         let logs = Some(state.directory().to_owned());
         let plane = ControlPlane::start(Options { logs, ..Options::default() })?;
-        prepare(&plane)?;
+        tenant::prepare(&plane, NAMESPACE)?;
+        share_key(&plane)?;
         let (mut operators, ports) = self.start_operators(&plane, &state)?;
         let environment = introduce_tenant(&plane, &mut operators, &ports)?;
         let mut signals =
@@ -62,7 +62,8 @@ impl Serve {
         for (index, ours) in ports.iter().enumerate() {
             // All replicas serve the same tenants, whose URL is the first one's.
             let external_url = ports.first().unwrap_or(ours).origin();
-            let mut command = ours.command(&self.operator, &kubeconfig, &external_url, self.replicas);
+            let mut command =
+                ours.command(&self.operator, &kubeconfig, NAMESPACE, &external_url, self.replicas);
             let name = format!("operator-{}", index + 1);
             operators.push(plane.spawn(&name, &mut command, &state.file(&format!("{name}.log")))?);
         }
@@ -70,12 +71,8 @@ impl Serve {
     }
 }
 
-/// Applies the CRDs, and makes the namespace and the key that replicas share.
-fn prepare(plane: &ControlPlane) -> Result<(), CommandError> {
-    let crds = operator::root().join("crds");
-    plane.kubectl(&["apply", "--server-side", "-f", &crds.to_string_lossy()])?;
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
-    plane.kubectl(&["create", "namespace", NAMESPACE])?;
+/// Makes the key that replicas share.
+fn share_key(plane: &ControlPlane) -> Result<(), CommandError> {
     let mut random = [0; 32];
     File::open("/dev/urandom")
         .and_then(|mut source| source.read_exact(&mut random))
@@ -93,17 +90,11 @@ fn introduce_tenant(
     operators: &mut [Process],
     ports: &[Ports],
 ) -> Result<Environment, CommandError> {
-    plane.apply(&format!(
-        "apiVersion: rollcall.dev/v1alpha1
-kind: ScimTenant
-metadata: {{name: {TENANT}, namespace: {NAMESPACE}}}
-spec: {{}}
-"
-    ))?;
+    tenant::apply(plane, NAMESPACE)?;
     let mut credentials = Credentials::default();
     if let Some(first) = operators.first_mut() {
         first.wait_until("the tenant's Secret", PATIENCE, || {
-            Credentials::read(plane).is_some_and(|found| {
+            Credentials::read(plane, NAMESPACE).is_some_and(|found| {
                 credentials = found;
                 true
             })
@@ -127,24 +118,6 @@ spec: {{}}
         assets: plane.assets().search_path(),
         replicas,
     })
-}
-
-/// What the tenant's Secret tells an identity provider.
-#[derive(Default)]
-struct Credentials {
-    url: String,
-    token: String,
-}
-
-impl Credentials {
-    /// Reads the Secret; nothing as long as it is not there or not whole.
-    fn read(plane: &ControlPlane) -> Option<Self> {
-        let name = format!("{TENANT}-default");
-        let template = "-o=go-template={{.data.url | base64decode}} {{.data.token | base64decode}}";
-        let text = plane.kubectl(&["get", "secret", &name, "-n", NAMESPACE, template]).ok()?;
-        let (url, token) = text.split_once(' ')?;
-        Some(Self { url: url.to_owned(), token: token.to_owned() })
-    }
 }
 
 /// Asks all operators to end, then waits for each.

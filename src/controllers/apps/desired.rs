@@ -10,7 +10,7 @@ use crate::{
     api::{AppliedState, AppliedTo, DownstreamAppSpec, Scope, Team, User},
     downstream,
     scim::fold::fold_case,
-    store::{Directory, TenantKey},
+    store::{self, Directory, TenantKey},
 };
 
 /// What to do about one user or team.
@@ -23,8 +23,13 @@ pub(super) enum Wanted<T> {
         /// The generation of our object that says so.
         generation: i64,
     },
-    /// The app has it and should not.
-    Revoke,
+    /// The app has it, or may have it, and should not. Where we don't know the app's id of it, `find` describes it
+    /// without access, so that the app can be asked whether it has it: a call may have worked whose row was never
+    /// written.
+    Revoke {
+        /// What to look for.
+        find: Option<T>,
+    },
     /// The app neither has it nor should.
     Nothing,
 }
@@ -98,18 +103,25 @@ pub(super) fn user(
     id: &str,
     row: Option<&AppliedTo>,
 ) -> Wanted<downstream::UserView> {
-    let Some(user) = directory.user(tenant, id) else { return gone(row) };
+    if let Some(user) = directory.leaving_user(tenant, id) {
+        return match row {
+            Some(row) if row.state == AppliedState::Revoked => Wanted::Nothing,
+            row => Wanted::Revoke { find: is_unknown(row).then(|| view(&user, false)) },
+        };
+    }
+    let Some(user) = directory.user(tenant, id) else { return gone(row, None) };
     let object = user.object();
     if !scope.has_user(directory, tenant, object) {
-        return gone(row);
+        return gone(row, Some(view(&user, false)));
     }
-    // Somebody who was never let in is not made known to an app only to be kept out.
-    if !object.spec.active && row.is_none() {
-        return Wanted::Nothing;
-    }
-    let view =
-        downstream::UserView { id: id.to_owned(), active: object.spec.active, document: user.document() };
-    Wanted::Apply { view, generation: object.metadata.generation.unwrap_or_default() }
+    let generation = object.metadata.generation.unwrap_or_default();
+    Wanted::Apply { view: view(&user, object.spec.active), generation }
+}
+
+fn view(user: &store::UserView, active: bool) -> downstream::UserView {
+    let mut document = user.document();
+    document.insert("active".to_owned(), active.into());
+    downstream::UserView { id: user.id().to_owned(), active, document }
 }
 
 /// What to do about a team, given what the app had. `remote_id` tells the app's ids of users.
@@ -121,10 +133,10 @@ pub(super) fn team(
     row: Option<&AppliedTo>,
     remote_id: impl Fn(&str) -> Option<String>,
 ) -> Wanted<downstream::TeamView> {
-    let Some(team) = directory.team(tenant, id) else { return gone(row) };
+    let Some(team) = directory.team(tenant, id) else { return gone(row, None) };
     let object = team.object();
     if !scope.has_team(object) {
-        return gone(row);
+        return gone(row, None);
     }
     let members = directory.people_of(tenant, id).into_iter().filter(|user| user.object().spec.active);
     let members = members.map(|user| {
@@ -148,9 +160,16 @@ pub(super) fn team(
 }
 
 /// What is not wanted (any more) is revoked, if the app may have it: a first attempt that failed may have worked.
-pub(super) fn gone<T>(row: Option<&AppliedTo>) -> Wanted<T> {
+pub(super) fn gone<T>(row: Option<&AppliedTo>, find: Option<T>) -> Wanted<T> {
     match row.map(|row| row.state) {
-        Some(AppliedState::Granted | AppliedState::Failing) => Wanted::Revoke,
+        Some(AppliedState::Granted | AppliedState::Failing) => {
+            Wanted::Revoke { find: find.filter(|_| is_unknown(row)) }
+        }
         Some(AppliedState::Revoked) | None => Wanted::Nothing,
     }
+}
+
+/// Whether we don't know by which id the app has it, if it has it.
+fn is_unknown(row: Option<&AppliedTo>) -> bool {
+    row.is_none_or(|row| row.remote_id.is_none())
 }

@@ -7,6 +7,7 @@ mod app_status;
 mod connect;
 mod desired;
 mod queue;
+mod registry;
 mod rows;
 mod worker;
 
@@ -23,6 +24,7 @@ use kube::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::registry::Apps;
 use self::{app_status::Summary, worker::Worker};
 use super::{Context, finalizer};
 use crate::{
@@ -87,7 +89,8 @@ impl Running {
 
 async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app: DownstreamApp) {
     let key = key(&app);
-    context.apps.insert(key.clone(), TenantKey::new(&key.0, &app.spec.tenant_ref.name));
+    let tenant = TenantKey::new(&key.0, &app.spec.tenant_ref.name);
+    context.apps.insert(key.clone(), tenant, !app.spec.suspend);
     let started_with = Running {
         generation: app.metadata.generation,
         leaving: app.metadata.deletion_timestamp.is_some(),
@@ -157,6 +160,7 @@ async fn supervise(context: Context, app: Arc<DownstreamApp>, stop: Cancellation
 }
 
 async fn stalled(context: &Context, app: &DownstreamApp, message: String) {
+    context.apps.rest(&key(app));
     let summary = Summary { stalled: Some(message), ..Summary::default() };
     // Failing to say so is logged there, and is tried again when the app changes.
     let _ = app_status::write(context, app, summary).await;

@@ -2,7 +2,7 @@
 //! namespaces or by ClusterRoleBindings.
 //!
 //! Only teams matter; a person's access comes through them. A binding is ours when it carries our labels. Every
-//! call observes the team's bindings, plans purely ([`plan`]), and takes the steps ([`execute`]). A binding is the
+//! call observes the team's bindings, plans purely ([`mod@plan`]), and takes the steps ([`execute`]). A binding is the
 //! access itself, so that what is revoked is deleted whatever the deletion policy says.
 
 mod binding;

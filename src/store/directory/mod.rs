@@ -114,8 +114,8 @@ impl Directory {
     }
 
     /// A user who was deleted and whose object waits until downstream apps have revoked.
-    pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<Arc<User>> {
-        self.read().get(tenant)?.leaving_users.get(id).cloned()
+    pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<UserView> {
+        self.read().get(tenant)?.leaving_users.get(id).cloned().map(UserView)
     }
 
     /// A team that was deleted and whose object waits until downstream apps have revoked.

@@ -1,4 +1,4 @@
-//! Who is in a team, as pure functions over a Team's [`Membership`] and its slices.
+//! Who is in a team, as pure functions over a Team's [`Membership`](crate::api::Membership) and its slices.
 //!
 //! Members are the members of all slices, less `removed`, plus `added`. A slice never changes; a change that grows
 //! `added` and `removed` too long is folded into new slices, and the Team then names those instead. So every change

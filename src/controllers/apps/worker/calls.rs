@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Outage, Worker};
 use crate::{
+    api::DeletionPolicy,
     controllers::{
         apps::{
             connect,
@@ -17,7 +18,7 @@ use crate::{
         },
         report::Subject,
     },
-    downstream::{ApplyError, Blame, Downstream, Has},
+    downstream::{ApplyError, Blame, Downstream, Had, Has, UserView},
 };
 
 /// The longest that an app which fails as a whole is left alone, unless it asks for more. Asking again is one request,
@@ -82,7 +83,7 @@ impl Worker {
         match &key {
             Key::User(id) => {
                 let wanted = match self.leaving {
-                    true => desired::gone(row.as_ref()),
+                    true => desired::gone(row.as_ref(), None),
                     false => desired::user(directory, &self.tenant, &self.scope, id, row.as_ref()),
                 };
                 let (id, key) = (id.clone(), key.clone());
@@ -93,8 +94,8 @@ impl Worker {
                         let result = downstream.apply_user(&view, &had).await;
                         (key, result.map(|has| applied(has, generation, active)))
                     })),
-                    Wanted::Revoke => drop(self.calls.spawn(async move {
-                        let result = downstream.revoke_user(&id, &had, policy).await;
+                    Wanted::Revoke { find } => drop(self.calls.spawn(async move {
+                        let result = find_and_revoke(&*downstream, find, &id, had, policy).await;
                         (key, result.map(|has| Outcome::Revoked { has, generation: None }))
                     })),
                 }
@@ -102,7 +103,7 @@ impl Worker {
             Key::Team(id) => {
                 let remote_id = |user: &str| self.rows.get(&Key::User(user.to_owned()))?.remote_id.clone();
                 let wanted = match self.leaving {
-                    true => desired::gone(row.as_ref()),
+                    true => desired::gone(row.as_ref(), None),
                     false => desired::team(directory, &self.tenant, &self.scope, id, row.as_ref(), remote_id),
                 };
                 let (id, key) = (id.clone(), key.clone());
@@ -112,7 +113,7 @@ impl Worker {
                         let result = downstream.apply_team(&view, &had).await;
                         (key, result.map(|has| applied(has, generation, true)))
                     })),
-                    Wanted::Revoke => drop(self.calls.spawn(async move {
+                    Wanted::Revoke { find: _ } => drop(self.calls.spawn(async move {
                         let result = downstream.revoke_team(&id, &had, policy).await;
                         (key, result.map(|has| Outcome::Revoked { has, generation: None }))
                     })),
@@ -123,6 +124,7 @@ impl Worker {
 
     fn nothing(&mut self, key: &Key) {
         self.queue.finish(key);
+        self.settle(key);
         if !self.exists(key) {
             self.rows.forget(key);
         }
@@ -136,8 +138,12 @@ impl Worker {
                 self.queue.finish(&key);
                 let had = self.rows.had(&key).remote_id;
                 self.record(&key, outcome);
+                self.settle(&key);
                 // A user whom the app knows by a (new) id can now be put into its groups.
                 let learned = had != self.rows.had(&key).remote_id;
+                if learned {
+                    self.look_at_teams_of(&key);
+                }
                 if learned || self.grants_by_team() {
                     self.follow_up(&key);
                 } else {
@@ -159,13 +165,39 @@ impl Worker {
         self.status_dirty = true;
     }
 
+    /// Tells that the app is done with something that was deleted, so that the object may go.
+    fn settle(&self, key: &Key) {
+        let directory = self.context.store.directory();
+        let (id, leaving) = match key {
+            Key::User(id) => (id, directory.leaving_user(&self.tenant, id).is_some()),
+            Key::Team(id) => (id, directory.leaving_team(&self.tenant, id).is_some()),
+        };
+        if leaving {
+            self.context.apps.settle(&(self.tenant.namespace.to_string(), self.app.name_any()), id);
+        }
+    }
+
     fn record(&mut self, key: &Key, outcome: Outcome) {
+        // Whom the app never had, and does not have now, is no news.
+        let never_had = self.rows.get(key).is_none();
+        if matches!(&outcome, Outcome::Revoked { has, .. } if never_had && has.remote_id.is_none()) {
+            return;
+        }
         if let Some(row) = self.rows.record(&self.app.name_any(), key, outcome, Timestamp::now()) {
             let subject = match key {
                 Key::User(id) => Subject::User(id.clone()),
                 Key::Team(id) => Subject::Team(id.clone()),
             };
             self.context.reporter.report(&self.tenant.namespace, subject, row);
+        }
+    }
+
+    /// Those that a user is in by now: they may have joined some while the app was being told of them.
+    fn look_at_teams_of(&mut self, key: &Key) {
+        if let Key::User(id) = key {
+            for team in self.context.store.directory().groups_of(&self.tenant, id) {
+                self.queue.add(Key::Team(team.id.to_string()), Instant::now());
+            }
         }
     }
 
@@ -183,6 +215,21 @@ impl Worker {
         let due = self.queue.next_due().unwrap_or(far);
         self.outage.as_ref().map_or(due, |outage| due.max(outage.until))
     }
+}
+
+/// Revokes; before, asks the app whether it has a user whose id there we don't know.
+async fn find_and_revoke(
+    downstream: &dyn Downstream,
+    find: Option<UserView>,
+    id: &str,
+    had: Had,
+    policy: DeletionPolicy,
+) -> Result<Has, ApplyError> {
+    let had = match find {
+        Some(view) => Had { remote_id: downstream.apply_user(&view, &had).await?.remote_id },
+        None => had,
+    };
+    downstream.revoke_user(id, &had, policy).await
 }
 
 /// An inactive user is known to the app, and has no access.

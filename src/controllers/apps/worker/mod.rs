@@ -150,7 +150,7 @@ impl Worker {
         let app = self.app.name_any();
         let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object().clone());
         let leaving = leaving_users.iter().filter_map(|id| directory.leaving_user(&self.tenant, id));
-        for user in users.chain(leaving.map(|user| (*user).clone())) {
+        for user in users.chain(leaving.map(|user| user.object().clone())) {
             let id = user.name_any();
             let rows = user.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
@@ -197,12 +197,13 @@ impl Worker {
             Ok(Change::User { tenant, id }) if tenant == self.tenant => self.user_changed(&id),
             Ok(Change::Team { tenant, id, moved }) if tenant == self.tenant => {
                 let team = Key::Team(id.to_string());
-                let people = moved.iter().map(|id| Key::User(id.to_string()));
+                let mut people: BTreeSet<Key> = moved.iter().map(|id| Key::User(id.to_string())).collect();
+                people.extend(self.whom_a_scope_change_concerns(&id));
                 if self.grants_by_team() {
                     // A person's access follows from the team's, so their status does, too.
                     self.then.entry(team.clone()).or_default().extend(people);
                 } else if self.scope.follows_teams() {
-                    people.for_each(|key| self.queue.add(key, Instant::now()));
+                    people.into_iter().for_each(|key| self.queue.add(key, Instant::now()));
                 }
                 self.queue.add(team, Instant::now());
             }
@@ -215,6 +216,19 @@ impl Worker {
             Err(RecvError::Closed) => return,
         }
         self.status_dirty = true;
+    }
+
+    /// A team that was renamed into the app's scope, or out of it, takes its people along.
+    fn whom_a_scope_change_concerns(&self, team: &str) -> Vec<Key> {
+        let directory = self.context.store.directory();
+        let row = self.rows.get(&Key::Team(team.to_owned()));
+        let was_in = row.is_some_and(|row| row.state != AppliedState::Revoked);
+        let is_in = directory.team(&self.tenant, team).is_some_and(|it| self.scope.has_team(it.object()));
+        if was_in == is_in || !self.scope.follows_teams() {
+            return Vec::new();
+        }
+        let people = directory.people_of(&self.tenant, team);
+        people.iter().map(|user| Key::User(user.id().to_owned())).collect()
     }
 
     fn user_changed(&mut self, id: &str) {
