@@ -1,6 +1,10 @@
 //! The command line. Every flag has an environment variable, so that a Deployment can set either.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -80,6 +84,14 @@ pub struct RunArgs {
     #[arg(long, env = "ROLLCALL_REPLICAS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub replicas: u16,
 
+    /// Where other processes like this one reach us, if there are any, to wait until all have seen a write.
+    #[arg(long, env = "ROLLCALL_PEER_LISTEN", default_value = "0.0.0.0:8082", value_name = "ADDRESS:PORT")]
+    pub peer_listen: SocketAddr,
+
+    /// The address that the others use for it. Default: POD_IP, and the port of --peer-listen.
+    #[arg(long, env = "ROLLCALL_PEER_ADDRESS", value_name = "ADDRESS:PORT")]
+    pub peer_address: Option<SocketAddr>,
+
     /// Who this process is, in Leases and events. It must differ between replicas. Default: the host's name and
     /// a random part.
     #[arg(long, env = "ROLLCALL_IDENTITY", value_name = "NAME")]
@@ -113,7 +125,8 @@ pub struct RunArgs {
     #[arg(long, env = "ROLLCALL_RBAC_NAMESPACES", value_delimiter = ',', value_name = "NAMES")]
     pub rbac_namespaces: Vec<String>,
 
-    /// How long a leader that has died is waited for before another replica's controllers take over.
+    /// How long a replica that has died is waited for: before another one's controllers take over from it, and before
+    /// a write is acknowledged that it may not have seen.
     #[arg(long, env = "ROLLCALL_LEASE_DURATION", default_value = "6s", value_name = "DURATION", value_parser = lease_duration)]
     pub lease_duration: Duration,
 }
@@ -122,6 +135,12 @@ pub struct RunArgs {
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 impl RunArgs {
+    /// Where other replicas reach us, if it is given or can be found out.
+    pub fn find_peer_address(&self) -> Option<SocketAddr> {
+        let pod = || std::env::var("POD_IP").ok()?.parse::<IpAddr>().ok();
+        self.peer_address.or_else(|| Some(SocketAddr::new(pod()?, self.peer_listen.port())))
+    }
+
     /// The namespace of our Lease, if it is given or can be found out.
     pub fn find_operator_namespace(&self) -> Option<String> {
         let given = self.operator_namespace.clone().or_else(|| std::env::var("POD_NAMESPACE").ok());

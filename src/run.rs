@@ -60,7 +60,11 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     // The admin endpoint outlives the others: it says "not ready" while the receiver drains.
     let stop_admin = CancellationToken::new();
     let mut parts = Parts::default();
-    rollcall.start_store(&mut parts, &stop);
+    // The store outlives the receiver, too: while requests are answered, it must hold its read lease.
+    let stop_store = CancellationToken::new();
+    let mut store = Parts::default();
+    rollcall.start_store(&mut store, &stop_store);
+    rollcall.start_followers(&mut parts, &stop);
     rollcall.start_controllers(&mut parts, &stop);
     rollcall.start_receiver(&mut parts, receiver, &stop);
     let mut last = Parts::default();
@@ -69,6 +73,7 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
     let outcome = tokio::select! {
         () = signals.next() => Ok(()),
         ended = parts.first() => ended,
+        ended = store.first() => ended,
         ended = last.first() => ended,
     };
     tracing::info!("stopping");
@@ -77,9 +82,11 @@ pub async fn run(args: RunArgs) -> Result<(), RunError> {
         drained = parts.drain(rollcall.args.request_timeout + GRACE) => drained,
         () = signals.next() => Err(failed("the shutdown", "a second signal came")),
     };
+    stop_store.cancel();
+    let left = store.drain(GRACE).await;
     stop_admin.cancel();
     let closed = last.drain(GRACE).await;
-    outcome.and(drained).and(closed)
+    outcome.and(drained).and(left).and(closed)
 }
 
 /// What every part is made of.
@@ -99,13 +106,14 @@ impl Rollcall {
     async fn prepare(args: RunArgs) -> Result<Self, StartError> {
         let operator_namespace = args.find_operator_namespace().ok_or(StartError::NoOperatorNamespace)?;
         let identity = start::identity(args.identity.as_deref())?;
+        let peers = start::peers(&args, &operator_namespace, &identity)?;
         let client = start::connect().await?;
         start::require_crds(&client).await?;
         let (mut metrics, requests) = (Metrics::new(), RequestMetrics::default());
         requests.register(metrics.registry());
         Ok(Self {
             namespaces: Namespaces::from_list(args.namespaces.clone()),
-            store: Store::new(client.clone()),
+            store: Store::new(client.clone(), peers),
             tenants: Arc::new(Tenants::default()),
             metrics: Arc::new(metrics),
             requests,
@@ -116,13 +124,17 @@ impl Rollcall {
         })
     }
 
-    /// The store and the tenants follow the API server on every replica.
+    /// The store follows the API server on every replica.
     fn start_store(&self, parts: &mut Parts, stop: &CancellationToken) {
         let (store, namespaces, ended) = (self.store.clone(), self.namespaces.clone(), stop.clone());
         parts.start("the store", async move {
             store.follow(namespaces.names(), ended).await;
             Ok(())
         });
+    }
+
+    /// So do the tenants.
+    fn start_followers(&self, parts: &mut Parts, stop: &CancellationToken) {
         let (tenants, client) = (Arc::clone(&self.tenants), self.client.clone());
         let (namespaces, ended) = (self.namespaces.clone(), stop.clone());
         parts.start("the watch of tenants", async move {

@@ -24,6 +24,12 @@ pub const LABEL_APP_NAMESPACE: &str = "rollcall.dev/app-namespace";
 /// What a Lease with this label keeps unique: `userName` or `displayName`.
 pub const LABEL_CLAIM: &str = "rollcall.dev/claim";
 
+/// On the Lease of each replica that answers reads.
+pub const LABEL_REPLICA: &str = "rollcall.dev/replica";
+
+/// On that Lease: where other replicas reach it, `ip:port`.
+pub const ANNOTATION_PEER_ADDRESS: &str = "rollcall.dev/peer-address";
+
 /// Who writes `spec`: `Receiver` on objects that an identity provider pushed. Objects without it belong to
 /// people (usually to Git): they are readable over SCIM and refuse SCIM writes.
 pub const LABEL_ORIGIN: &str = "rollcall.dev/origin";

@@ -62,7 +62,7 @@ pub(super) async fn create(
     let Normalized { document, id: _, password: _, members: _ } =
         normalize(body, &state.schemas.user, &state.settings.limits)?;
     let user = state.store.create_user(&granted.tenant, document).await?;
-    Ok(answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection))
+    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
 }
 
 /// RFC 7644 section 3.4.1.
@@ -79,7 +79,7 @@ pub(super) async fn read(
     if known.has(&user.version()) {
         return Ok(respond::unchanged(&user.version()));
     }
-    Ok(answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection))
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.5.1: what the body leaves out is cleared.
@@ -99,7 +99,7 @@ pub(super) async fn replace(
     check_id(claimed.as_deref(), &id)?;
     let user =
         state.store.change_user(&granted.tenant, &id, expected.as_deref(), |_| Ok(document.clone())).await?;
-    Ok(answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection))
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.5.2.
@@ -117,7 +117,7 @@ pub(super) async fn patch(
     let request = PatchRequest::parse(body, limits)?;
     let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
     let user = state.store.change_user(&granted.tenant, &id, expected.as_deref(), apply).await?;
-    Ok(answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection))
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.6.
@@ -138,20 +138,23 @@ fn answer(
     status: StatusCode,
     user: &UserView,
     projection: &Projection,
-) -> Response {
-    let groups = projection.includes("groups").then(|| state.store.groups_of(tenant, user.id()));
+) -> Answer {
+    let groups =
+        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
     let document = resource::user(user, groups, links);
-    respond::resource(status, &document, projection, &state.schemas.user)
+    Ok(respond::resource(status, &document, projection, &state.schemas.user))
 }
 
 async fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
     let schema = &state.schemas.user;
     let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
     let page = state.store.users(tenant, &Selection { schema, query }).await?;
-    let resources = page.items.iter().map(|user| {
-        let groups = projection.includes("groups").then(|| state.store.groups_of(tenant, user.id()));
-        projection.apply(&resource::user(user, groups, links), schema).into()
-    });
-    let body = list_response(page.total, query.start_index, resources.collect());
+    let mut resources = Vec::with_capacity(page.items.len());
+    for user in &page.items {
+        let groups =
+            projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
+        resources.push(projection.apply(&resource::user(user, groups, links), schema).into());
+    }
+    let body = list_response(page.total, query.start_index, resources);
     Ok(Json(body).into_response())
 }

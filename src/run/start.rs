@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use kube::{Client, Config};
 
-use crate::api;
+use crate::{api, cli::RunArgs, store::PeerOptions};
 
 /// Why it can't start, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,11 @@ pub enum StartError {
         "the namespace of the leader-election Lease is not known: give --operator-namespace (outside of a cluster nothing else tells it)"
     )]
     NoOperatorNamespace,
+    /// Other replicas could not reach us.
+    #[error(
+        "with several replicas each must say where the others reach it: give --peer-address, or set POD_IP"
+    )]
+    NoPeerAddress,
     /// There is no cluster to connect to.
     #[error("no cluster is configured: set KUBECONFIG, or run in a pod with a service account ({0})")]
     NoCluster(kube::config::InferConfigError),
@@ -67,6 +72,21 @@ pub(super) async fn require_crds(client: &Client) -> Result<(), StartError> {
     let wanted = api::crds().into_iter().map(|crd| crd.spec.names.kind);
     let kinds: Vec<String> = wanted.filter(|kind| !served.contains(kind)).collect();
     if kinds.is_empty() { Ok(()) } else { Err(StartError::CrdsMissing { kinds }) }
+}
+
+/// How this replica and the others, if there are any, reach each other.
+pub(super) fn peers(args: &RunArgs, namespace: &str, identity: &str) -> Result<PeerOptions, StartError> {
+    if args.replicas == 1 {
+        return Ok(PeerOptions::alone());
+    }
+    Ok(PeerOptions {
+        replicas: args.replicas.into(),
+        identity: identity.to_owned(),
+        operator_namespace: namespace.to_owned(),
+        listen: args.peer_listen,
+        advertise: args.find_peer_address().ok_or(StartError::NoPeerAddress)?,
+        lease_duration: args.lease_duration,
+    })
 }
 
 /// The given identity, or the host's name and a random part: two processes must never be the same.

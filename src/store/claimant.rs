@@ -6,7 +6,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::tenant::TenantKey;
+use super::{tenant::TenantKey, written::Kind};
 use crate::api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names};
 
 /// An object with an attribute that is unique in its tenant.
@@ -20,6 +20,8 @@ pub(super) trait Claimant:
     + Sync
     + 'static
 {
+    /// What kind of object it is.
+    const KIND: Kind;
     /// What SCIM calls the resource.
     const SCIM_KIND: &'static str;
     /// What SCIM calls the attribute.
@@ -36,6 +38,7 @@ pub(super) trait Claimant:
 }
 
 impl Claimant for User {
+    const KIND: Kind = Kind::User;
     const SCIM_KIND: &'static str = "User";
     const ATTRIBUTE: &'static str = "userName";
 
@@ -55,6 +58,7 @@ impl Claimant for User {
 }
 
 impl Claimant for Team {
+    const KIND: Kind = Kind::Team;
     const SCIM_KIND: &'static str = "Group";
     const ATTRIBUTE: &'static str = "displayName";
 

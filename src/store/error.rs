@@ -43,8 +43,9 @@ pub enum StoreError {
     /// The API server rejects the object by the rules of its schema.
     #[error("{0}")]
     Rejected(String),
-    /// The API server can't be reached, or can't or won't store. Trying again later may help.
-    #[error("the Kubernetes API server can't store or read this now: {reason}")]
+    /// The API server can't be reached, or can't or won't store; or not all replicas agree yet. Trying again later may
+    /// help.
+    #[error("this can't be stored or read now: {reason}")]
     Unavailable {
         /// What it said, without any content of the request.
         reason: String,

@@ -3,6 +3,7 @@
 //! Reads are answered from the [`directory`], which the API server's watches feed. Every write goes to the API server
 //! first, as one compare-and-swap, and is acknowledged after it is stored; only then is it in the directory.
 
+mod acknowledge;
 mod api_error;
 mod claimant;
 mod claims;
@@ -27,8 +28,9 @@ pub mod token_use;
 mod users;
 pub mod view;
 mod watch;
+mod written;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,6 +39,7 @@ pub use self::{
     directory::{Change, Counts, Directory},
     error::StoreError,
     namespaces::Namespaces,
+    peers::PeerOptions,
     select::Selection,
     tenant::TenantKey,
     tenants::{Access, Tenants},
@@ -71,29 +74,35 @@ impl<T> std::fmt::Debug for Debuggable<T> {
 
 impl Store {
     /// A store over the API server that `client` speaks to. It is empty until [`Store::follow`] runs.
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, options: PeerOptions) -> Self {
         Self(Arc::new(Inner {
+            peers: Peers::new(&client, options),
             client: Debuggable(client),
             directory: Directory::default(),
             slices: SliceCache::default(),
             locks: Locks::default(),
-            peers: Peers,
             progress: Progress::default(),
             background: TaskTracker::new(),
         }))
     }
 
-    /// Follows the API server's watches in `namespaces` (all of them if there is none) until `stop`, then finishes
-    /// what is still being cleaned up.
+    /// Follows the API server's watches in `namespaces` (all of them if there is none) until `stop`, as one replica
+    /// among others, then finishes what is still being cleaned up. From `stop` on, nothing is answered if there are
+    /// other replicas, so requests should be drained before.
     pub async fn follow(&self, namespaces: &[String], stop: CancellationToken) {
-        watch::follow(self, namespaces, &stop).await;
+        if self.peers().are_there() {
+            peers::follow(self, namespaces, &stop).await;
+        } else {
+            watch::follow(self, namespaces, &stop).await;
+        }
         self.0.background.close();
         self.0.background.wait().await;
     }
 
-    /// What has not been read from the API server yet; empty when reads can be answered.
+    /// What is missing until reads can be answered; empty when they can.
     pub fn not_ready(&self) -> Vec<String> {
-        self.0.progress.missing()
+        let lease = self.peers().why_not().map(|why| format!("read lease: {why}"));
+        lease.into_iter().chain(self.0.progress.missing()).collect()
     }
 
     /// Waits until reads can be answered.
@@ -108,27 +117,45 @@ impl Store {
 
     /// One user.
     pub async fn user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
-        self.directory()
-            .user(tenant, id)
-            .ok_or_else(|| StoreError::NotFound { kind: "User", id: id.to_owned() })
+        let user = self.answer(|it| it.user(tenant, id))?;
+        user.ok_or_else(|| StoreError::NotFound { kind: "User", id: id.to_owned() })
     }
 
     /// One team.
     pub async fn team(&self, tenant: &TenantKey, id: &str) -> Result<TeamView, StoreError> {
-        self.directory()
-            .team(tenant, id)
-            .ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
+        let team = self.answer(|it| it.team(tenant, id))?;
+        team.ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
     }
 
     /// Who is in a team: users and teams that exist, in a stable order.
     pub async fn members(&self, tenant: &TenantKey, team: &TeamView) -> Result<Vec<MemberView>, StoreError> {
         let (_, members) = self.team_with_members(tenant, team.id()).await?;
-        Ok(self.directory().describe(tenant, &members))
+        self.answer(|it| it.describe(tenant, &members))
     }
 
     /// The teams that a user is in, directly and through other teams.
-    pub fn groups_of(&self, tenant: &TenantKey, user: &str) -> Vec<GroupView> {
-        self.directory().groups_of(tenant, user)
+    pub fn groups_of(&self, tenant: &TenantKey, user: &str) -> Result<Vec<GroupView>, StoreError> {
+        self.answer(|it| it.groups_of(tenant, user))
+    }
+
+    /// Reads from memory, if that may be shown. Whether it still may is looked at after reading: a process that is
+    /// stopped in between and continued much later must not show what it read before.
+    fn answer<T>(&self, read: impl FnOnce(&Directory) -> T) -> Result<T, StoreError> {
+        let permit = self.peers().permit()?;
+        let answer = read(self.directory());
+        if !self.progress().is_done() {
+            return Err(StoreError::Unavailable {
+                reason: "not everything has been read from the API server yet".to_owned(),
+                retry_after: Duration::from_secs(1),
+            });
+        }
+        self.peers().still(&permit)?;
+        Ok(answer)
+    }
+
+    /// Fails if nothing could be answered anyway, so that a write is not stored in vain.
+    fn check_can_answer(&self) -> Result<(), StoreError> {
+        self.answer(|_| ())
     }
 
     async fn team_with_members(
@@ -136,9 +163,8 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
     ) -> Result<(TeamView, Arc<Members>), StoreError> {
-        self.directory()
-            .team_with_members(tenant, id)
-            .ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
+        let team = self.answer(|it| it.team_with_members(tenant, id))?;
+        team.ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
     }
 
     fn client(&self) -> &Client {

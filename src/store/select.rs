@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Store,
+    directory::Directory,
     error::StoreError,
     tenant::TenantKey,
     view::{Page, TeamView, UserView},
@@ -33,10 +34,11 @@ impl Store {
     ) -> Result<Page<UserView>, StoreError> {
         let ListQuery { filter, sort_by, start_index, count, .. } = selection.query;
         if filter.is_none() && sort_by.is_none() {
-            let (total, items) = self.directory().users_page(tenant, start_index.saturating_sub(1), *count);
+            let (total, items) =
+                self.answer(|it| it.users_page(tenant, start_index.saturating_sub(1), *count))?;
             return Ok(Page { total, items });
         }
-        let users = self.directory().users(tenant, &selection.terms());
+        let users = self.answer(|it| it.users(tenant, &selection.terms()))?;
         Ok(selection.page(users, |user| searchable(user.document(), user.id(), None))?)
     }
 
@@ -46,20 +48,22 @@ impl Store {
         tenant: &TenantKey,
         selection: &Selection<'_>,
     ) -> Result<Page<TeamView>, StoreError> {
-        let teams = self.directory().teams(tenant, &selection.terms());
         // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
         let by_member =
             selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
-        Ok(selection.page(teams, |team| {
-            let members = by_member.then(|| self.member_values(tenant, team.id()));
-            searchable(team.document(), team.id(), members)
-        })?)
+        let page = self.answer(|directory| {
+            selection.page(directory.teams(tenant, &selection.terms()), |team| {
+                let members = by_member.then(|| member_values(directory, tenant, team.id()));
+                searchable(team.document(), team.id(), members)
+            })
+        })?;
+        Ok(page?)
     }
+}
 
-    fn member_values(&self, tenant: &TenantKey, team: &str) -> Value {
-        let members = self.directory().team_with_members(tenant, team).map(|(_, members)| members);
-        members.iter().flat_map(|members| members.iter()).map(|id| json!({"value": id.as_ref()})).collect()
-    }
+fn member_values(directory: &Directory, tenant: &TenantKey, team: &str) -> Value {
+    let members = directory.team_with_members(tenant, team).map(|(_, members)| members);
+    members.iter().flat_map(|members| members.iter()).map(|id| json!({"value": id.as_ref()})).collect()
 }
 
 impl Selection<'_> {

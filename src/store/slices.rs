@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     Store,
     api_error::{call, is_already_exists, is_ambiguous, is_not_found},
+    directory::is_gone,
     error::StoreError,
     membership::{Id, Plan, SliceMembers},
     meta::post_params,
@@ -63,6 +64,11 @@ impl Store {
     /// Takes a version of a team into the directory, with its slices. False if a slice is gone, because somebody has
     /// changed the team since.
     pub(super) async fn take_in_team(&self, team: Team) -> Result<bool, StoreError> {
+        if is_gone(&team) {
+            // Nobody is in it any more, and its slices may be gone before it.
+            self.directory().put_team(Arc::new(team), Vec::new());
+            return Ok(true);
+        }
         let namespace = team.namespace().unwrap_or_default();
         // Owned names: over borrowed ones the compiler can't tell that the future may move between threads.
         let names = team.spec.membership.slices.clone();

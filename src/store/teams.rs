@@ -11,6 +11,7 @@ use super::{
     api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
     claims::{Claims, Held},
     codec,
+    directory::version,
     error::StoreError,
     membership::{Members, Plan, joining, plan},
     meta::{new_id, new_meta, post_params, touch},
@@ -18,6 +19,7 @@ use super::{
     tenant::TenantKey,
     users::{check_version, exactly},
     view::{TeamView, is_receivers},
+    written::Written,
 };
 use crate::{
     api::{Membership, Team, TeamSpec},
@@ -38,6 +40,7 @@ impl Store {
         document: Document,
         members: Vec<MemberRef>,
     ) -> Result<TeamView, StoreError> {
+        self.check_can_answer()?;
         let changes = [MemberChange::Add(members)];
         self.check_members(tenant, None, &changes).await?;
         let api = self.teams_api(tenant);
@@ -57,7 +60,11 @@ impl Store {
             let spec = TeamSpec { membership, ..planned.clone() };
             let team = Team { metadata: new_meta(tenant, &id), spec, status: None };
             match self.post_team(&api, &team, &id).await {
-                Ok(team) => return self.written_team(tenant, team).await,
+                Ok(team) => {
+                    let team = self.took_in_team(tenant, team).await?;
+                    self.acknowledge(&Written::of(team.object())).await?;
+                    return Ok(team);
+                }
                 Err(error) => {
                     if is_ambiguous(&error) {
                         return Err(error.into());
@@ -84,7 +91,7 @@ impl Store {
         expected: Option<&str>,
         change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
     ) -> Result<TeamView, StoreError> {
-        let _turn = self.locks().lock(id).await;
+        let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
         let (mut current, mut members) = self.team_with_members(tenant, id).await?;
         loop {
@@ -94,18 +101,22 @@ impl Store {
             let plan = plan(&members, &changes);
             let wanted = spec(tenant, document, plan.membership.clone())?;
             if wanted == current.0.spec {
+                drop(turn);
+                // Our answer says that it is so; another replica may not have heard of it yet.
+                self.acknowledge(&Written::of(current.object())).await?;
                 return Ok(current);
             }
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            match self.swap_team(tenant, &current.0, wanted, plan).await? {
-                Some(team) => return self.written_team(tenant, team).await,
-                None => {
-                    attempts.next_conflict().await?;
-                    (current, members) = self.fresh_team(tenant, id).await?;
-                }
+            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan).await? {
+                let team = self.took_in_team(tenant, team).await?;
+                drop(turn);
+                self.acknowledge(&Written::of(team.object())).await?;
+                return Ok(team);
             }
+            attempts.next_conflict().await?;
+            (current, members) = self.fresh_team(tenant, id).await?;
         }
     }
 
@@ -129,13 +140,16 @@ impl Store {
                 Ok(deleted) => {
                     let name = &current.0.spec.display_name;
                     Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
-                    match deleted.left() {
-                        Some(team) => {
-                            self.written_team(tenant, team).await?;
-                        }
-                        None => self.directory().remove_team(tenant, id, 0),
-                    }
-                    return Ok(());
+                    let written = if let Some(team) = deleted.left() {
+                        let written = Written::of(&team);
+                        self.take_in_team(team).await?;
+                        written
+                    } else {
+                        let end = Written::end_of(current.object());
+                        self.directory().remove_team(tenant, id, end.version);
+                        end
+                    };
+                    return self.acknowledge(&written).await;
                 }
                 Err(error) if is_not_found(&error) => {
                     return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
@@ -221,9 +235,14 @@ impl Store {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
         let mut attempts = Attempts::default();
         loop {
+            let known = self.directory().team(tenant, id).map(|team| version(team.object()));
             let team = call(self.teams_api(tenant).get_opt(id)).await?;
-            let team = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref());
-            let team = team.ok_or_else(not_found)?;
+            let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
+                if let Some(version) = known {
+                    self.directory().remove_team(tenant, id, version);
+                }
+                return Err(not_found());
+            };
             if self.take_in_team(team).await? {
                 return self.directory().team_with_members(tenant, id).ok_or_else(not_found);
             }
@@ -271,9 +290,9 @@ impl Store {
         Ok(())
     }
 
-    async fn written_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
+    /// What was just stored, as the next reader here sees it.
+    async fn took_in_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
         let id = team.name_any();
-        self.peers().written(&team).await?;
         let view = TeamView(Arc::new(team.clone()));
         if !self.take_in_team(team).await? {
             // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.

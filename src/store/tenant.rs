@@ -2,12 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// Namespace and name of a ScimTenant. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantKey {
     /// Namespace of the ScimTenant and of all its users, teams and apps.
     pub namespace: Arc<str>,
     /// Name of the ScimTenant.
+    #[serde(rename = "tenant")]
     pub name: Arc<str>,
 }
 

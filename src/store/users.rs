@@ -9,11 +9,13 @@ use super::{
     api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
     claims::{Claims, Held},
     codec,
+    directory::version,
     error::StoreError,
     meta::{new_id, new_meta, post_params, touch},
     retry::Attempts,
     tenant::TenantKey,
     view::{UserView, is_receivers},
+    written::Written,
 };
 use crate::{
     api::{User, UserSpec},
@@ -25,6 +27,7 @@ const KIND: &str = "User";
 impl Store {
     /// Stores a new user and gives it an id.
     pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+        self.check_can_answer()?;
         let spec = spec(tenant, document)?;
         let api = self.users_api(tenant);
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
@@ -34,7 +37,11 @@ impl Store {
             let held = claims.acquire(tenant, &spec.user_name, &id).await?;
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
             match self.post_user(&api, &user, &id).await {
-                Ok(user) => return self.written_user(user).await,
+                Ok(user) => {
+                    let user = self.took_in_user(user);
+                    self.acknowledge(&Written::of(user.object())).await?;
+                    return Ok(user);
+                }
                 // A placeholder stands there: our claim was taken over, because we were too slow.
                 Err(error) if is_already_exists(&error) => attempts.next(&error).await?,
                 Err(error) => {
@@ -57,25 +64,29 @@ impl Store {
         expected: Option<&str>,
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
-        let _turn = self.locks().lock(id).await;
+        let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id).await?;
         loop {
             check_version(expected, &current.version())?;
             let wanted = spec(tenant, change(current.document())?)?;
             if wanted == current.0.spec {
+                drop(turn);
+                // Our answer says that it is so; another replica may not have heard of it yet.
+                self.acknowledge(&Written::of(current.object())).await?;
                 return Ok(current);
             }
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            match self.swap_user(tenant, &current.0, wanted).await? {
-                Some(user) => return self.written_user(user).await,
-                None => {
-                    attempts.next_conflict().await?;
-                    current = self.fresh_user(tenant, id).await?;
-                }
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+                let user = self.took_in_user(user);
+                drop(turn);
+                self.acknowledge(&Written::of(user.object())).await?;
+                return Ok(user);
             }
+            attempts.next_conflict().await?;
+            current = self.fresh_user(tenant, id).await?;
         }
     }
 
@@ -102,13 +113,14 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
-                    match deleted.left() {
-                        Some(user) => {
-                            self.written_user(user).await?;
-                        }
-                        None => self.directory().remove_user(tenant, id, 0),
-                    }
-                    return Ok(());
+                    let written = if let Some(user) = deleted.left() {
+                        Written::of(self.took_in_user(user).object())
+                    } else {
+                        let end = Written::end_of(current.object());
+                        self.directory().remove_user(tenant, id, end.version);
+                        end
+                    };
+                    return self.acknowledge(&written).await;
                 }
                 Err(error) if is_not_found(&error) => {
                     return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
@@ -124,13 +136,17 @@ impl Store {
 
     /// A user as the API server has them now.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
+        let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
+        let known = self.directory().user(tenant, id).map(|user| version(user.object()));
         let user = call(self.users_api(tenant).get_opt(id)).await?;
-        if let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) {
-            self.directory().put_user(Arc::new(user));
-        }
-        self.directory()
-            .user(tenant, id)
-            .ok_or_else(|| StoreError::NotFound { kind: KIND, id: id.to_owned() })
+        let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) else {
+            if let Some(version) = known {
+                self.directory().remove_user(tenant, id, version);
+            }
+            return Err(not_found());
+        };
+        self.directory().put_user(Arc::new(user));
+        self.directory().user(tenant, id).ok_or_else(not_found)
     }
 
     /// Creates the object. If we can't know whether it was stored, looks for it.
@@ -179,11 +195,11 @@ impl Store {
         }
     }
 
-    async fn written_user(&self, user: User) -> Result<UserView, StoreError> {
+    /// What was just stored, as the next reader here sees it.
+    fn took_in_user(&self, user: User) -> UserView {
         let user = Arc::new(user);
         self.directory().put_user(user.clone());
-        self.peers().written(user.as_ref()).await?;
-        Ok(UserView(user))
+        UserView(user)
     }
 
     fn users_api(&self, tenant: &TenantKey) -> Api<User> {

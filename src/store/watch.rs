@@ -50,8 +50,20 @@ impl Progress {
         let _ = self.done.subscribe().wait_for(|done| *done).await;
     }
 
+    /// Whether everything has been listed.
+    pub(super) fn is_done(&self) -> bool {
+        *self.done.borrow()
+    }
+
+    /// Nothing counts as listed any more: what is in memory may be old.
+    pub(super) fn start_over(&self) {
+        self.expect(["store: the watches have not started".to_owned()]);
+    }
+
     fn expect(&self, what: impl IntoIterator<Item = String>) {
-        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = what.into_iter().collect();
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        *missing = what.into_iter().collect();
+        self.done.send_replace(false);
     }
 
     fn listed(&self, what: &str) {
@@ -116,12 +128,15 @@ trait Followed:
     /// It is gone; this was its last version.
     fn vanished(self, store: &Store);
 
-    /// Names of a namespace's objects (or all namespaces') that are in memory but not in a new list.
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)>;
+    /// Names and versions of a namespace's objects (or all namespaces') that are in memory but not in a new list.
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted>;
 
-    /// The API server has confirmed that it is gone.
-    fn forget(store: &Store, tenant: &TenantKey, name: &str);
+    /// The API server has confirmed that this version is gone.
+    fn forget(store: &Store, gone: &Unlisted);
 }
+
+/// What is in memory but not in a new list: tenant, name and version.
+type Unlisted = (TenantKey, Id, u64);
 
 impl Followed for User {
     async fn appeared(self, store: &Store, _stop: &CancellationToken) {
@@ -136,12 +151,12 @@ impl Followed for User {
         );
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
         store.directory().unlisted_users(namespace, |tenant, id| is_listed(listed, &tenant.namespace, id))
     }
 
-    fn forget(store: &Store, tenant: &TenantKey, name: &str) {
-        store.directory().remove_user(tenant, name, 0);
+    fn forget(store: &Store, (tenant, name, version): &Unlisted) {
+        store.directory().remove_user(tenant, name, *version);
     }
 }
 
@@ -173,12 +188,12 @@ impl Followed for Team {
         );
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
         store.directory().unlisted_teams(namespace, |tenant, id| is_listed(listed, &tenant.namespace, id))
     }
 
-    fn forget(store: &Store, tenant: &TenantKey, name: &str) {
-        store.directory().remove_team(tenant, name, 0);
+    fn forget(store: &Store, (tenant, name, version): &Unlisted) {
+        store.directory().remove_team(tenant, name, *version);
     }
 }
 
@@ -191,13 +206,13 @@ impl Followed for MembershipSlice {
         store.slice_cache().remove(&self.namespace().unwrap_or_default(), &self.name_any());
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<(TenantKey, Id)> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
         // A slice that is forgotten by mistake is read again when somebody needs it.
         store.slice_cache().retain(namespace, |namespace, name| is_listed(listed, namespace, name));
         Vec::new()
     }
 
-    fn forget(_store: &Store, _tenant: &TenantKey, _name: &str) {}
+    fn forget(_store: &Store, _gone: &Unlisted) {}
 }
 
 /// Follows one kind in one namespace until `stop`.
@@ -217,7 +232,10 @@ async fn each<K: Followed>(store: &Store, namespace: &str, stop: &CancellationTo
                 prune(object).appeared(store, stop).await;
             }
             Some(Ok(Event::InitDone)) => {
-                confirm_gone::<K>(store, K::unlisted(store, namespace, &listed)).await;
+                let unlisted = K::unlisted(store, namespace, &listed);
+                if stop.run_until_cancelled(confirm_gone::<K>(store, unlisted)).await.is_none() {
+                    return;
+                }
                 listed = HashSet::new();
                 on_listed();
             }
@@ -232,14 +250,23 @@ async fn each<K: Followed>(store: &Store, namespace: &str, stop: &CancellationTo
 }
 
 /// Forgets those that the API server says are gone. The others were written after the list was made.
-async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<(TenantKey, Id)>) {
-    for (tenant, name) in unlisted {
-        let api: Api<K> = api_of(store, &tenant.namespace);
-        match call(api.get_metadata_opt(&name)).await {
-            Ok(None) => K::forget(store, &tenant, &name),
-            Ok(Some(_)) => {}
-            Err(error) => {
-                tracing::warn!(name = %name, %error, "could not check whether an object is gone; keeping it")
+///
+/// It asks until it is answered: reads must not begin while something is shown that may have been deleted long ago.
+async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<Unlisted>) {
+    for gone in unlisted {
+        let (tenant, name, _) = &gone;
+        let api: Api<K> = Api::namespaced(store.client().clone(), &tenant.namespace);
+        let mut attempts = Attempts::default();
+        loop {
+            match call(api.get_metadata_opt(name)).await {
+                Ok(None) => break K::forget(store, &gone),
+                Ok(Some(_)) => break,
+                Err(error) => {
+                    tracing::warn!(%name, %error, "could not check yet whether an object is gone; keeping it");
+                }
+            }
+            if attempts.next(&"gone").await.is_err() {
+                attempts = Attempts::default();
             }
         }
     }

@@ -18,7 +18,7 @@ use kube::{
 use rollcall::{
     api::{ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenSpec, TokenStatus},
     receiver::{ReceiverState, RequestMetrics, Settings, serve},
-    store::{Namespaces, Store, Tenants, Token},
+    store::{Namespaces, PeerOptions, Store, Tenants, Token},
 };
 use rollcall_dev::ControlPlane;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -77,8 +77,11 @@ impl Receiver {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = Settings::new(address.parse().unwrap());
         adjust(&mut settings);
-        let (store, tenants, stop) =
-            (Store::new(client.clone()), Arc::new(Tenants::default()), CancellationToken::new());
+        let (store, tenants, stop) = (
+            Store::new(client.clone(), PeerOptions::alone()),
+            Arc::new(Tenants::default()),
+            CancellationToken::new(),
+        );
         let state = ReceiverState::new(store.clone(), tenants.clone(), settings, RequestMetrics::default());
         let follow = tokio::spawn({
             let (store, namespaces, stop) = (store.clone(), vec![namespace.clone()], stop.clone());

@@ -42,16 +42,17 @@ pub(crate) fn root() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
-/// The two ports of one operator process.
+/// The three ports of one operator process.
 #[derive(Debug)]
 pub(crate) struct Ports {
     scim: Port,
     admin: Port,
+    peers: Port,
 }
 
 impl Ports {
     pub(crate) fn reserve() -> Result<Self, CommandError> {
-        Ok(Self { scim: ports::reserve()?, admin: ports::reserve()? })
+        Ok(Self { scim: ports::reserve()?, admin: ports::reserve()?, peers: ports::reserve()? })
     }
 
     /// Where the receiver listens.
@@ -83,6 +84,8 @@ impl Ports {
             .arg("run")
             .args(["--listen", &self.scim.address()])
             .args(["--admin-listen", &self.admin.address()])
+            .args(["--peer-listen", &self.peers.address()])
+            .args(["--peer-address", &self.peers.address()])
             .args(["--external-url", external_url])
             .args(["--namespaces", namespace])
             .args(["--operator-namespace", namespace])

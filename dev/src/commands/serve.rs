@@ -1,5 +1,7 @@
 //! The background process of `up`: owns the control plane and the operators, and ends with them.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ impl Serve {
         let logs = Some(state.directory().to_owned());
         let plane = ControlPlane::start(Options { logs, ..Options::default() })?;
         tenant::prepare(&plane, NAMESPACE)?;
+        share_key(&plane)?;
         let (mut operators, ports) = self.start_operators(&plane, &state)?;
         let environment = introduce_tenant(&plane, &mut operators, &ports)?;
         let mut signals =
@@ -66,6 +69,19 @@ impl Serve {
         }
         Ok((operators, ports))
     }
+}
+
+/// Makes the key that replicas share.
+fn share_key(plane: &ControlPlane) -> Result<(), CommandError> {
+    let mut random = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut random))
+        .doing(|| "read random bytes from /dev/urandom".to_owned())?;
+    let key = random.map(|byte| format!("{byte:02x}")).concat();
+    plane.apply(&format!(
+        "{{apiVersion: v1, kind: Secret, metadata: {{name: rollcall-peers, namespace: {NAMESPACE}}}, stringData: {{key: \"{key}\"}}}}"
+    ))?;
+    Ok(())
 }
 
 /// Makes the tenant and waits until an identity provider could be pointed at every replica.

@@ -28,20 +28,28 @@ impl Directory {
             }
             news
         });
+        self.waiters.wake(&tenant, &id);
         if changed {
             self.tell(Change::User { tenant, id });
         }
     }
 
-    /// Forgets a user whose object is gone; `version` is the one it had at the end.
+    /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
+    /// another object of the same name, which people may declare after they deleted the first.
     pub(in crate::store) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
-        self.write(tenant, |it| {
-            let version = version.max(it.users.get(id).map_or(0, |user| self::version(user.object())));
+        let removed = self.write(tenant, |it| {
             it.graves.bury(id, version);
-            it.leaving_users.remove(id);
-            it.users.remove(id)
+            let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
+            let left = it.leaving_users.get(id).is_some_and(|user| self::version(user.as_ref()) <= version);
+            if left {
+                it.leaving_users.remove(id);
+            }
+            (ended && it.users.remove(id)) || left
         });
-        self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+        self.waiters.wake(tenant, id);
+        if removed {
+            self.tell(Change::User { tenant: tenant.clone(), id: id.into() });
+        }
     }
 
     pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
@@ -59,53 +67,72 @@ impl Directory {
             }
             None
         });
+        self.waiters.wake(&tenant, &id);
         if let Some(moves) = moves {
             let moved = moves.joined.into_iter().chain(moves.left).collect();
             self.tell(Change::Team { tenant, id, moved });
         }
     }
 
-    /// Forgets a team whose object is gone; `version` is the one it had at the end.
+    /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
     pub(in crate::store) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
         let moves = self.write(tenant, |it| {
-            let version = version.max(it.teams.get(id).map_or(0, |team| self::version(team.object())));
             it.graves.bury(id, version);
-            it.leaving_teams.remove(id);
-            it.teams.remove(id)
+            let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
+            let left = it.leaving_teams.get(id).is_some_and(|team| self::version(team.as_ref()) <= version);
+            if left {
+                it.leaving_teams.remove(id);
+            }
+            let moves = if ended { it.teams.remove(id) } else { None };
+            if left { Some(moves.unwrap_or_default()) } else { moves }
         });
-        let moved = moves.unwrap_or_default().left.into();
-        self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved });
+        self.waiters.wake(tenant, id);
+        if let Some(moves) = moves {
+            self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
+        }
     }
 
-    /// The users of a namespace (all of them if it is empty) that are here but not listed.
+    /// The users of a namespace (all of them if it is empty) that are here, leaving or not, but not listed, with
+    /// their versions.
     pub(in crate::store) fn unlisted_users(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.users.iter().map(|user| user.id().into()).collect())
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let users = |it: &Tenant| {
+            let here = it.users.iter().map(|it| (it.id().into(), version(it.object())));
+            let leaving = it.leaving_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).collect()
+        };
+        self.unlisted(namespace, listed, users)
     }
 
-    /// The teams of a namespace (all of them if it is empty) that are here but not listed.
+    /// The teams of a namespace (all of them if it is empty) that are here, leaving or not, but not listed, with
+    /// their versions.
     pub(in crate::store) fn unlisted_teams(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-    ) -> Vec<(TenantKey, Id)> {
-        self.unlisted(namespace, listed, |it| it.teams.iter().map(|team| team.id().into()).collect())
+    ) -> Vec<(TenantKey, Id, u64)> {
+        let teams = |it: &Tenant| {
+            let here = it.teams.iter().map(|it| (it.id().into(), version(it.object())));
+            let leaving = it.leaving_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).collect()
+        };
+        self.unlisted(namespace, listed, teams)
     }
 
     fn unlisted(
         &self,
         namespace: &str,
         listed: impl Fn(&TenantKey, &str) -> bool,
-        ids: impl Fn(&Tenant) -> Vec<Id>,
-    ) -> Vec<(TenantKey, Id)> {
+        all: impl Fn(&Tenant) -> Vec<(Id, u64)>,
+    ) -> Vec<(TenantKey, Id, u64)> {
         let tenants = self.read();
         let here =
             tenants.iter().filter(|(key, _)| namespace.is_empty() || key.namespace.as_ref() == namespace);
-        here.flat_map(|(key, tenant)| ids(tenant).into_iter().map(move |id| (key.clone(), id)))
-            .filter(|(key, id)| !listed(key, id))
+        here.flat_map(|(key, tenant)| all(tenant).into_iter().map(|(id, version)| (key.clone(), id, version)))
+            .filter(|(key, id, _)| !listed(key, id))
             .collect()
     }
 }

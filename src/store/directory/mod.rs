@@ -8,6 +8,7 @@ mod graves;
 mod index;
 mod teams;
 mod users;
+mod waiters;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -17,11 +18,12 @@ use std::{
 use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 
-use self::{graves::Graves, teams::Teams, users::Users};
+use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
 use super::{
     membership::{Id, Members},
     tenant::TenantKey,
     view::{GroupView, MemberView, TeamView, UserView},
+    written::{Kind, Written},
 };
 use crate::{
     api::{Team, User, names},
@@ -36,6 +38,7 @@ const CHANGES_KEPT: usize = 16_384;
 pub struct Directory {
     tenants: RwLock<HashMap<TenantKey, Tenant>>,
     changes: broadcast::Sender<Change>,
+    waiters: Waiters,
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +85,8 @@ pub struct Counts {
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { tenants: RwLock::default(), changes: broadcast::channel(CHANGES_KEPT).0 }
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        Self { tenants: RwLock::default(), changes, waiters: Waiters::default() }
     }
 }
 
@@ -246,6 +250,23 @@ impl Directory {
         found
     }
 
+    /// Others that have the same `userName`, or `displayName`. As those are unique, they are out of date here, unless
+    /// people declare two of the same name.
+    pub(super) fn rivals(&self, written: &Written) -> Vec<Id> {
+        let Written { kind, tenant, id, version: _ } = written;
+        let tenants = self.read();
+        let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
+        let same = match kind {
+            Kind::User => {
+                users.get(id).and_then(|it| users.candidates("userName", &it.object().spec.user_name))
+            }
+            Kind::Team => {
+                teams.get(id).and_then(|it| teams.candidates("displayName", &it.object().spec.display_name))
+            }
+        };
+        same.into_iter().flatten().filter(|it| it != id).collect()
+    }
+
     fn tell(&self, change: Change) {
         // Nobody listening is fine: this replica doesn't run the controllers.
         let _ = self.changes.send(change);
@@ -281,7 +302,7 @@ fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
 }
 
 /// Whether SCIM must not show it: it is being deleted, or only keeps an id from being used.
-fn is_gone(object: &impl ResourceExt) -> bool {
+pub(super) fn is_gone(object: &impl ResourceExt) -> bool {
     object.meta().deletion_timestamp.is_some()
         || object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
 }
