@@ -32,7 +32,7 @@ test: assets ## Run all tests, on a real control plane and third-party servers
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets
+	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="$(DOC_LINTS)" cargo doc --workspace --no-deps --document-private-items --quiet
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny@$(CARGO_DENY)"; exit 1; }
 	cargo deny check licenses bans sources

@@ -1,5 +1,7 @@
 //! The rooms of the house: who may import whom. `ARCHITECTURE.md` shows the picture; this holds it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -38,8 +38,8 @@ fn a_server_is_gone_when_its_owner_is_killed() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let url = lines.skip_while(|line| !line.starts_with("http://")).next().unwrap();
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.find(|line| line.starts_with("http://")).unwrap();
     assert!(TcpStream::connect(address(&url)).is_ok());
     owner.kill().unwrap();
     owner.wait().unwrap();

@@ -14,6 +14,10 @@ use super::{AppliedTo, TenantRef};
 
 /// One person in one tenant. `metadata.name` is the SCIM `id`: opaque and never reused, so a rename in the
 /// identity provider never moves the object.
+#[allow(
+    clippy::duplicated_attributes,
+    reason = "a column and a selectable field may be of the same JSON path"
+)]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "rollcall.dev",

@@ -8,7 +8,7 @@ use super::Context;
 use crate::store::sweep::Sweeper;
 
 /// How often. Nothing waits for it: what crashes leave behind only takes room.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 
 /// Sweeps until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {

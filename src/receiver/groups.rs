@@ -38,7 +38,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &query).await
+    answer_list(&state, &granted, &links, &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -48,7 +48,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &search_query(body)?).await
+    answer_list(&state, &granted, &links, &search_query(body)?)
 }
 
 /// RFC 7644 section 3.3.
@@ -63,7 +63,7 @@ pub(super) async fn create(
     let Normalized { document, id: _, password: _, members } =
         normalize(body, &state.schemas.group, &state.settings.limits)?;
     let team = state.store.create_team(&granted.tenant, document, members.unwrap_or_default()).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection).await
+    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection)
 }
 
 /// RFC 7644 section 3.4.1.
@@ -76,11 +76,11 @@ pub(super) async fn read(
     ResourceId(id): ResourceId,
 ) -> Answer {
     let projection = asked.projection(&state.schemas.group)?;
-    let team = state.store.team(&granted.tenant, &id).await?;
+    let team = state.store.team(&granted.tenant, &id)?;
     if known.has(&team.version()) {
         return Ok(respond::unchanged(&team.version()));
     }
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
 
 /// RFC 7644 section 3.5.1, which lets a server keep or clear what the body leaves out.
@@ -104,7 +104,7 @@ pub(super) async fn replace(
     let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
     let apply = |_: Document| Ok((document.clone(), members.clone()));
     let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), apply).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
+    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
 
 /// RFC 7644 section 3.5.2: 204 unless `attributes` asks for something. A group may have more members than an
@@ -126,7 +126,7 @@ pub(super) async fn patch(
     };
     let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), apply).await?;
     if asked.names_attributes() {
-        answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection).await
+        answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
     } else {
         Ok(respond::changed(&team.version()))
     }
@@ -143,7 +143,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn answer(
+fn answer(
     state: &ReceiverState,
     tenant: &TenantKey,
     links: &Links,
@@ -151,11 +151,11 @@ async fn answer(
     team: &TeamView,
     projection: &Projection,
 ) -> Answer {
-    let document = show(state, tenant, links, team, projection).await?;
+    let document = show(state, tenant, links, team, projection)?;
     Ok(respond::resource(status, &document, projection, &state.schemas.group))
 }
 
-async fn answer_list(
+fn answer_list(
     state: &ReceiverState,
     granted: &Granted<ListGroups>,
     links: &Links,
@@ -166,17 +166,17 @@ async fn answer_list(
     if !granted.groups {
         return Ok(Json(list_response(0, query.start_index, Vec::new())).into_response());
     }
-    let page = state.store.teams(tenant, &Selection { schema, query }).await?;
+    let page = state.store.teams(tenant, &Selection { schema, query })?;
     let mut resources = Vec::with_capacity(page.items.len());
     for team in &page.items {
-        let document = show(state, tenant, links, team, &projection).await?;
+        let document = show(state, tenant, links, team, &projection)?;
         resources.push(projection.apply(&document, schema).into());
     }
     Ok(Json(list_response(page.total, query.start_index, resources)).into_response())
 }
 
 /// Members are read only for those who want them.
-async fn show(
+fn show(
     state: &ReceiverState,
     tenant: &TenantKey,
     links: &Links,
@@ -184,6 +184,6 @@ async fn show(
     projection: &Projection,
 ) -> Result<Document, StoreError> {
     let members =
-        if projection.includes("members") { Some(state.store.members(tenant, team).await?) } else { None };
+        if projection.includes("members") { Some(state.store.members(tenant, team)?) } else { None };
     Ok(resource::group(team, members, links))
 }

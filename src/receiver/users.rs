@@ -36,7 +36,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &query).await
+    answer_list(&state, &granted.tenant, &links, &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -46,7 +46,7 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &search_query(body)?).await
+    answer_list(&state, &granted.tenant, &links, &search_query(body)?)
 }
 
 /// RFC 7644 section 3.3.
@@ -75,7 +75,7 @@ pub(super) async fn read(
     ResourceId(id): ResourceId,
 ) -> Answer {
     let projection = asked.projection(&state.schemas.user)?;
-    let user = state.store.user(&granted.tenant, &id).await?;
+    let user = state.store.user(&granted.tenant, &id)?;
     if known.has(&user.version()) {
         return Ok(respond::unchanged(&user.version()));
     }
@@ -145,10 +145,10 @@ fn answer(
     Ok(respond::resource(status, &document, projection, &state.schemas.user))
 }
 
-async fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
+fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
     let schema = &state.schemas.user;
     let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
-    let page = state.store.users(tenant, &Selection { schema, query }).await?;
+    let page = state.store.users(tenant, &Selection { schema, query })?;
     let mut resources = Vec::with_capacity(page.items.len());
     for user in &page.items {
         let groups =

@@ -116,20 +116,20 @@ impl Store {
     }
 
     /// One user.
-    pub async fn user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
+    pub fn user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
         let user = self.answer(|it| it.user(tenant, id))?;
         user.ok_or_else(|| StoreError::NotFound { kind: "User", id: id.to_owned() })
     }
 
     /// One team.
-    pub async fn team(&self, tenant: &TenantKey, id: &str) -> Result<TeamView, StoreError> {
+    pub fn team(&self, tenant: &TenantKey, id: &str) -> Result<TeamView, StoreError> {
         let team = self.answer(|it| it.team(tenant, id))?;
         team.ok_or_else(|| StoreError::NotFound { kind: "Group", id: id.to_owned() })
     }
 
     /// Who is in a team: users and teams that exist, in a stable order.
-    pub async fn members(&self, tenant: &TenantKey, team: &TeamView) -> Result<Vec<MemberView>, StoreError> {
-        let (_, members) = self.team_with_members(tenant, team.id()).await?;
+    pub fn members(&self, tenant: &TenantKey, team: &TeamView) -> Result<Vec<MemberView>, StoreError> {
+        let (_, members) = self.team_with_members(tenant, team.id())?;
         self.answer(|it| it.describe(tenant, &members))
     }
 
@@ -158,7 +158,7 @@ impl Store {
         self.answer(|_| ())
     }
 
-    async fn team_with_members(
+    fn team_with_members(
         &self,
         tenant: &TenantKey,
         id: &str,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::scim::{
     Document, ScimError,
-    filter::EqTerm,
+    filter::{EqTerm, Filter},
     list::{ListQuery, SortKey, Sorter},
     schema::ResourceSchema,
 };
@@ -27,11 +27,7 @@ pub struct Selection<'a> {
 
 impl Store {
     /// One page of users.
-    pub async fn users(
-        &self,
-        tenant: &TenantKey,
-        selection: &Selection<'_>,
-    ) -> Result<Page<UserView>, StoreError> {
+    pub fn users(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<UserView>, StoreError> {
         let ListQuery { filter, sort_by, start_index, count, .. } = selection.query;
         if filter.is_none() && sort_by.is_none() {
             let (total, items) =
@@ -43,11 +39,7 @@ impl Store {
     }
 
     /// One page of teams.
-    pub async fn teams(
-        &self,
-        tenant: &TenantKey,
-        selection: &Selection<'_>,
-    ) -> Result<Page<TeamView>, StoreError> {
+    pub fn teams(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<TeamView>, StoreError> {
         // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
         let by_member =
             selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
@@ -69,19 +61,19 @@ fn member_values(directory: &Directory, tenant: &TenantKey, team: &str) -> Value
 impl Selection<'_> {
     /// The equalities that must hold, from which an index may know the few that can match.
     fn terms(&self) -> Vec<EqTerm> {
-        let parts = self.query.filter.iter().flat_map(|filter| filter.conjuncts());
+        let parts = self.query.filter.iter().flat_map(Filter::conjuncts);
         parts.filter_map(|part| part.equality(self.schema)).collect()
     }
 
     fn page<T>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Result<Page<T>, ScimError> {
         let matcher = self.query.filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
-        let matches = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
-        let mut items: Vec<T> = all.into_iter().filter(matches).collect();
+        let fits = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
+        let mut items: Vec<T> = all.into_iter().filter(fits).collect();
         if let Some(sort_by) = &self.query.sort_by {
             let sorter = Sorter::new(sort_by, self.query.sort_order, self.schema)?;
             let keyed = items.into_iter().map(|item| (sorter.key(&document(&item)), item));
             let mut keyed: Vec<(SortKey, T)> = keyed.collect();
-            keyed.sort_by(|(a, _), (b, _)| sorter.compare(a, b));
+            keyed.sort_by(|(one, _), (other, _)| sorter.compare(one, other));
             items = keyed.into_iter().map(|(_, item)| item).collect();
         }
         let total = items.len();

@@ -106,12 +106,16 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
                 Some(User::ATTRIBUTE) => {
                     let known = directory.user(&tenant, holder);
                     let claims = Claims::<User>::new(store.client(), &namespace);
-                    claims.sweep(&lease, older_than, known.as_ref().map(|it| it.object())).await?
+                    claims
+                        .sweep(&lease, older_than, known.as_ref().map(super::view::UserView::object))
+                        .await?
                 }
                 Some(Team::ATTRIBUTE) => {
                     let known = directory.team(&tenant, holder);
                     let claims = Claims::<Team>::new(store.client(), &namespace);
-                    claims.sweep(&lease, older_than, known.as_ref().map(|it| it.object())).await?
+                    claims
+                        .sweep(&lease, older_than, known.as_ref().map(super::view::TeamView::object))
+                        .await?
                 }
                 Some(_) | None => false,
             };

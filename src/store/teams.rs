@@ -93,7 +93,7 @@ impl Store {
     ) -> Result<TeamView, StoreError> {
         let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
-        let (mut current, mut members) = self.team_with_members(tenant, id).await?;
+        let (mut current, mut members) = self.team_with_members(tenant, id)?;
         loop {
             check_version(expected, &current.version())?;
             let (document, changes) = change(current.document())?;
@@ -130,7 +130,7 @@ impl Store {
         let _turn = self.locks().lock(id).await;
         let api = self.teams_api(tenant);
         let mut attempts = Attempts::default();
-        let mut current = self.team(tenant, id).await?;
+        let mut current = self.team(tenant, id)?;
         loop {
             check_version(expected, &current.version())?;
             if !is_receivers(current.object()) {
@@ -189,10 +189,8 @@ impl Store {
         let id = current.name_any();
         let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
         let renamed = fold_case(&wanted.display_name) != fold_case(&current.spec.display_name);
-        let held: Option<Held> = match renamed {
-            true => Some(claims.acquire(tenant, &wanted.display_name, &id).await?),
-            false => None,
-        };
+        let held: Option<Held> =
+            if renamed { Some(claims.acquire(tenant, &wanted.display_name, &id).await?) } else { None };
         let dropped = plan.dropped.clone();
         let (membership, staged) = match self.stage(tenant, &id, plan).await {
             Ok(staged) => staged,

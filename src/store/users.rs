@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
-        let mut current = self.user(tenant, id).await?;
+        let mut current = self.user(tenant, id)?;
         loop {
             check_version(expected, &current.version())?;
             let wanted = spec(tenant, change(current.document())?)?;
@@ -100,7 +100,7 @@ impl Store {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
         let mut attempts = Attempts::default();
-        let mut current = self.user(tenant, id).await?;
+        let mut current = self.user(tenant, id)?;
         loop {
             check_version(expected, &current.version())?;
             if !is_receivers(current.object()) {
@@ -172,10 +172,8 @@ impl Store {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let renamed = fold_case(&wanted.user_name) != fold_case(&current.spec.user_name);
-        let held: Option<Held> = match renamed {
-            true => Some(claims.acquire(tenant, &wanted.user_name, id).await?),
-            false => None,
-        };
+        let held: Option<Held> =
+            if renamed { Some(claims.acquire(tenant, &wanted.user_name, id).await?) } else { None };
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);

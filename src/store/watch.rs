@@ -168,7 +168,7 @@ impl Followed for Team {
                 // False: a slice is gone, so a newer version of the team is on its way here.
                 Ok(true | false) => return,
                 Err(error) => {
-                    tracing::warn!(team = self.name_any(), %error, "could not read the slices of a team")
+                    tracing::warn!(team = self.name_any(), %error, "could not read the slices of a team");
                 }
             }
             if attempts.next(&"slices").await.is_err() {
@@ -242,7 +242,7 @@ async fn each<K: Followed>(store: &Store, namespace: &str, stop: &CancellationTo
             Some(Ok(Event::Apply(object))) => prune(object).appeared(store, stop).await,
             Some(Ok(Event::Delete(object))) => object.vanished(store),
             Some(Err(error)) => {
-                tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on")
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on");
             }
             None => return,
         }

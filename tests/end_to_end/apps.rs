@@ -112,9 +112,9 @@ async fn drift_is_repaired_and_what_is_not_ours_stays() {
     kubectl(&["delete", "rolebinding", "--all", "-n", &world.shop()]).await;
     let account = chat.account("drift-ada").await;
     let path = format!("/Users/{}", account["id"].as_str().unwrap());
-    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+    let deactivate = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{"op": "replace", "path": "active", "value": false}]});
-    chat.change(Method::PATCH, &path, patch).await;
+    chat.change(Method::PATCH, &path, deactivate).await;
     eventually("the binding is back", PATIENCE, || async { world.can_view("drift-ada").await.then_some(()) })
         .await;
     eventually("the account is active again", PATIENCE, || async {

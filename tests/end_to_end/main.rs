@@ -5,8 +5,10 @@
 
 #[path = "../support/access.rs"]
 mod access;
+#[allow(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/fault_proxy.rs"]
 mod fault_proxy;
+#[allow(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/operator.rs"]
 mod operator;
 

@@ -16,7 +16,7 @@ use crate::{
 pub const PROMPTLY: Duration = Duration::from_secs(5);
 
 /// How long anything else may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A namespace with an operator, a tenant `okta`, and the namespace `<namespace>-shop` for role bindings.
 pub struct World {

@@ -39,13 +39,13 @@ async fn every_write_is_read_at_once_on_every_replica() {
         let (name, new_name) = (format!("ada{number}"), format!("countess{number}"));
         let id = a.create(&name).await.unwrap().id().to_owned();
         for other in [&b, &c] {
-            assert_eq!(other.user(&id).await.unwrap().id(), id);
-            assert_eq!(other.named(&name).await.unwrap(), [id.as_str()]);
+            assert_eq!(other.user(&id).unwrap().id(), id);
+            assert_eq!(other.named(&name).unwrap(), [id.as_str()]);
         }
         a.rename(&id, &new_name).await.unwrap();
         for other in [&b, &c] {
-            assert_eq!(other.named(&name).await.unwrap(), [""; 0]);
-            assert_eq!(other.named(&new_name).await.unwrap(), [id.as_str()]);
+            assert_eq!(other.named(&name).unwrap(), [""; 0]);
+            assert_eq!(other.named(&new_name).unwrap(), [id.as_str()]);
         }
     }
 }
@@ -58,12 +58,12 @@ async fn what_is_deleted_is_gone_at_once_on_every_replica() {
         let name = format!("ada{number}");
         b.gate.set(Passes::Everything);
         let id = a.create(&name).await.unwrap().id().to_owned();
-        assert_eq!(b.named(&name).await.unwrap(), [id.as_str()]);
+        assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
         b.gate.set(Passes::AllButWatches);
         a.store.delete_user(&site.tenant, &id, None).await.unwrap();
         for other in [&b, &c] {
-            assert!(matches!(other.user(&id).await, Err(StoreError::NotFound { .. })));
-            assert_eq!(other.named(&name).await.unwrap(), [""; 0]);
+            assert!(matches!(other.user(&id), Err(StoreError::NotFound { .. })));
+            assert_eq!(other.named(&name).unwrap(), [""; 0]);
         }
     }
 }
@@ -77,12 +77,12 @@ async fn a_replica_whose_watches_are_late_shows_nothing_old() {
     for number in 0..10 {
         let name = format!("ada{number}");
         let id = a.create(&name).await.unwrap().id().to_owned();
-        assert_eq!(b.named(&name).await.unwrap(), [id.as_str()]);
-        assert_eq!(c.named(&name).await.unwrap(), [id.as_str()]);
+        assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
+        assert_eq!(c.named(&name).unwrap(), [id.as_str()]);
     }
     a.rename(&old, "hopper").await.unwrap();
-    assert_eq!(b.named("grace").await.unwrap(), [""; 0]);
-    assert_eq!(b.named("hopper").await.unwrap(), [old.as_str()]);
+    assert_eq!(b.named("grace").unwrap(), [""; 0]);
+    assert_eq!(b.named("hopper").unwrap(), [old.as_str()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,8 +100,8 @@ async fn a_name_that_has_passed_on_is_not_seen_on_two_users() {
     silent.rename(&old, "hopper").await.unwrap();
     drop(silent);
     let new = a.create("grace").await.unwrap().id().to_owned();
-    assert_eq!(b.named("grace").await.unwrap(), [new.as_str()]);
-    assert_eq!(b.named("hopper").await.unwrap(), [old.as_str()]);
+    assert_eq!(b.named("grace").unwrap(), [new.as_str()]);
+    assert_eq!(b.named("hopper").unwrap(), [old.as_str()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +111,7 @@ async fn a_newcomer_is_told_of_everything_from_then_on() {
     let newcomer = site.replica("b").await;
     newcomer.gate.set(Passes::AllButWatches);
     let id = a.create("ada").await.unwrap().id().to_owned();
-    assert_eq!(newcomer.named("ada").await.unwrap(), [id.as_str()]);
+    assert_eq!(newcomer.named("ada").unwrap(), [id.as_str()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,13 +121,13 @@ async fn a_replica_that_is_cut_off_refuses_reads_rather_than_show_something_old(
     let id = a.create("ada").await.unwrap().id().to_owned();
     b.gate.set(Passes::Nothing);
     a.rename(&id, "countess").await.unwrap();
-    assert!(is_unavailable(&b.user(&id).await));
-    assert!(is_unavailable(&b.named("ada").await));
+    assert!(is_unavailable(&b.user(&id)));
+    assert!(is_unavailable(&b.named("ada")));
     assert!(b.store.not_ready().iter().any(|it| it.starts_with("read lease: ")));
     b.gate.set(Passes::Everything);
     b.ready().await;
-    assert_eq!(b.named("countess").await.unwrap(), [id.as_str()]);
-    assert_eq!(b.named("ada").await.unwrap(), [""; 0]);
+    assert_eq!(b.named("countess").unwrap(), [id.as_str()]);
+    assert_eq!(b.named("ada").unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,14 +145,14 @@ async fn a_replica_that_was_frozen_does_not_answer_from_its_past() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let b = site.replica("b").await;
-                assert!(b.user(&id).await.is_ok());
+                assert!(b.user(&id).is_ok());
                 ready.send(()).unwrap();
                 to_freeze.recv().unwrap();
                 to_thaw.recv().unwrap();
                 // No other task has run since.
-                assert!(is_unavailable(&b.user(&id).await));
+                assert!(is_unavailable(&b.user(&id)));
                 b.ready().await;
-                b.user(&id).await.unwrap().document()["userName"].clone()
+                b.user(&id).unwrap().document()["userName"].clone()
             })
         }
     });
@@ -171,7 +171,7 @@ async fn writes_go_on_after_the_lease_of_a_replica_that_died() {
     let started = Instant::now();
     let id = a.create("ada").await.unwrap().id().to_owned();
     assert!(started.elapsed() < TERM * 2, "{:?}", started.elapsed());
-    assert_eq!(c.named("ada").await.unwrap(), [id.as_str()]);
+    assert_eq!(c.named("ada").unwrap(), [id.as_str()]);
     let started = Instant::now();
     a.create("grace").await.unwrap();
     assert!(started.elapsed() < TERM / 3, "{:?}", started.elapsed());
@@ -210,7 +210,7 @@ async fn a_replica_that_leaves_is_not_waited_for() {
     };
     let (longest, ()) = tokio::join!(writing, leaving);
     assert!(longest < TERM / 2, "{longest:?}");
-    assert_eq!(c.named("ada0").await.unwrap().len(), 1);
+    assert_eq!(c.named("ada0").unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +235,7 @@ async fn a_newcomer_shows_everything_that_was_acknowledged_before() {
         while answered < 50 {
             let known = acknowledged.lock().unwrap().clone();
             for id in &known {
-                match newcomer.user(id).await {
+                match newcomer.user(id) {
                     Ok(_) => answered += 1,
                     Err(error) => assert!(matches!(error, StoreError::Unavailable { .. }), "{error}"),
                 }
@@ -260,7 +260,7 @@ async fn of_many_users_of_one_name_exactly_one_is_created() {
         assert!(matches!(error, StoreError::Taken { .. }), "{error}");
     }
     for replica in &replicas {
-        assert_eq!(replica.named("ann@example.com").await.unwrap(), [created[0].id()]);
+        assert_eq!(replica.named("ann@example.com").unwrap(), [created[0].id()]);
     }
 }
 
@@ -283,10 +283,9 @@ async fn users_that_swap_names_never_share_one() {
         }
         let mut seen = HashSet::new();
         for id in &ids {
-            let name =
-                replicas[0].user(id).await.unwrap().document()["userName"].as_str().unwrap().to_owned();
+            let name = replicas[0].user(id).unwrap().document()["userName"].as_str().unwrap().to_owned();
             for replica in &replicas {
-                assert_eq!(replica.named(&name).await.unwrap(), [id.as_str()]);
+                assert_eq!(replica.named(&name).unwrap(), [id.as_str()]);
             }
             assert!(seen.insert(name));
         }
@@ -321,8 +320,8 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
     join_all(adding).await;
     let expected: HashSet<&str> = people.iter().map(String::as_str).collect();
     for replica in &replicas {
-        let team = replica.store.team(tenant, team.id()).await.unwrap();
-        let members = replica.store.members(tenant, &team).await.unwrap();
+        let team = replica.store.team(tenant, team.id()).unwrap();
+        let members = replica.store.members(tenant, &team).unwrap();
         let members: HashSet<&str> = members.iter().map(|member| member.id.as_ref()).collect();
         assert_eq!(members, expected);
     }
@@ -353,7 +352,7 @@ async fn replicas_go_on_with_another_key() {
     let c = site.replica("c").await;
     let id = c.create("ada").await.unwrap().id().to_owned();
     for other in [&a, &b] {
-        assert_eq!(other.named("ada").await.unwrap(), [id.as_str()]);
+        assert_eq!(other.named("ada").unwrap(), [id.as_str()]);
     }
 }
 

@@ -166,16 +166,16 @@ impl Replica {
         self.store.change_user(&self.tenant, id, None, change).await
     }
 
-    pub async fn user(&self, id: &str) -> Result<UserView, StoreError> {
-        self.store.user(&self.tenant, id).await
+    pub fn user(&self, id: &str) -> Result<UserView, StoreError> {
+        self.store.user(&self.tenant, id)
     }
 
     /// The ids that a filter by userName finds.
-    pub async fn named(&self, user_name: &str) -> Result<Vec<String>, StoreError> {
+    pub fn named(&self, user_name: &str) -> Result<Vec<String>, StoreError> {
         let filter = format!("userName eq \"{user_name}\"");
         let query = ListQuery::parse([("filter", filter.as_str())], 100).unwrap();
         let schema = ResourceSchema::user();
-        let page = self.store.users(&self.tenant, &Selection { schema: &schema, query: &query }).await?;
+        let page = self.store.users(&self.tenant, &Selection { schema: &schema, query: &query })?;
         Ok(page.items.iter().map(|user| user.id().to_owned()).collect())
     }
 }

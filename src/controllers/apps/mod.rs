@@ -49,7 +49,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
         };
         match event {
             Some(Ok(Event::Apply(app) | Event::InitApply(app))) => {
-                appeared(&context, &mut workers, app).await
+                appeared(&context, &mut workers, app).await;
             }
             Some(Ok(Event::Delete(app))) => {
                 context.apps.remove(&key(&app));

@@ -20,7 +20,7 @@ pub(super) enum Key {
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The longest wait after a failure.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 
 /// Keys by due time. A key that is under way is not handed out again before it is finished.
 #[derive(Debug, Default)]
@@ -133,10 +133,7 @@ mod tests {
         queue.take(now);
         assert_eq!(queue.retry(user("ada"), now, None), now + Duration::from_secs(1));
         queue.take(now + Duration::from_secs(1));
-        assert_eq!(
-            queue.retry(user("ada"), now, Some(Duration::from_secs(120))),
-            now + Duration::from_secs(120)
-        );
+        assert_eq!(queue.retry(user("ada"), now, Some(Duration::from_mins(2))), now + Duration::from_mins(2));
         assert_eq!(backoff(40), LONGEST_BACKOFF);
     }
 }

@@ -131,7 +131,7 @@ impl<K: Claimant> Claims<K> {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
             }
         }
     }
@@ -183,7 +183,7 @@ impl<K: Claimant> Claims<K> {
             Ok(_) => {}
             Err(error) if is_not_found(&error) || is_conflict(&error) => {}
             Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later")
+                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
             }
         }
     }

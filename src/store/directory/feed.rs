@@ -55,7 +55,7 @@ impl Directory {
     pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
         let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
         let id: Id = team.name_any().into();
-        let moves = self.write(&tenant, |it| {
+        let changed = self.write(&tenant, |it| {
             if !is_gone(team.as_ref()) {
                 let known = it.graves.holds(&id, version(team.as_ref()));
                 return if known { None } else { it.teams.put(team, slices) };
@@ -68,7 +68,7 @@ impl Directory {
             None
         });
         self.waiters.wake(&tenant, &id);
-        if let Some(moves) = moves {
+        if let Some(moves) = changed {
             let moved = moves.joined.into_iter().chain(moves.left).collect();
             self.tell(Change::Team { tenant, id, moved });
         }
@@ -76,7 +76,7 @@ impl Directory {
 
     /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
     pub(in crate::store) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
-        let moves = self.write(tenant, |it| {
+        let changed = self.write(tenant, |it| {
             it.graves.bury(id, version);
             let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
             let left = it.leaving_teams.get(id).is_some_and(|team| self::version(team.as_ref()) <= version);
@@ -87,7 +87,7 @@ impl Directory {
             if left { Some(moves.unwrap_or_default()) } else { moves }
         });
         self.waiters.wake(tenant, id);
-        if let Some(moves) = moves {
+        if let Some(moves) = changed {
             self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
         }
     }

@@ -21,10 +21,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Teams {
     by_id: BTreeMap<Id, Entry>,
-    by_display_name: Index,
-    by_external_id: Index,
+    display_names: Index,
+    external_ids: Index,
     /// For each member, the teams that name it directly.
-    teams_of: HashMap<Id, BTreeSet<Id>>,
+    memberships: HashMap<Id, BTreeSet<Id>>,
 }
 
 #[derive(Debug)]
@@ -56,17 +56,17 @@ impl Teams {
 
     /// The teams that name `member` directly.
     pub(super) fn teams_of(&self, member: &str) -> impl Iterator<Item = &TeamView> {
-        self.teams_of.get(member).into_iter().flatten().filter_map(|team| self.get(team))
+        self.memberships.get(member).into_iter().flatten().filter_map(|team| self.get(team))
     }
 
     /// The ids that can match `attribute eq value`, if that attribute is indexed. The filter decides.
     pub(super) fn candidates(&self, attribute: &str, value: &str) -> Option<Vec<Id>> {
         match attribute.to_ascii_lowercase().as_str() {
             "id" => Some(self.by_id.get_key_value(value).map(|(id, _)| id.clone()).into_iter().collect()),
-            "displayname" => Some(self.by_display_name.get(&fold_case(value)).to_vec()),
-            "externalid" => Some(self.by_external_id.get(value).to_vec()),
+            "displayname" => Some(self.display_names.get(&fold_case(value)).to_vec()),
+            "externalid" => Some(self.external_ids.get(value).to_vec()),
             "members" | "members.value" => {
-                Some(self.teams_of.get(value).into_iter().flatten().cloned().collect())
+                Some(self.memberships.get(value).into_iter().flatten().cloned().collect())
             }
             _ => None,
         }
@@ -87,7 +87,7 @@ impl Teams {
         }
         let before = old.map(|entry| entry.members).unwrap_or_default();
         let moves = self.move_members(&id, &before, &members);
-        self.index(&id, &team.spec, |index, value, id| index.insert(value, id));
+        self.index(&id, &team.spec, super::index::Index::insert);
         self.by_id.insert(id, Entry { view: TeamView(team), members });
         Some(moves)
     }
@@ -102,13 +102,13 @@ impl Teams {
     fn move_members(&mut self, team: &Id, before: &Members, after: &Members) -> Moves {
         let (joined, left) = before.difference(after);
         for member in &joined {
-            self.teams_of.entry(member.clone()).or_default().insert(team.clone());
+            self.memberships.entry(member.clone()).or_default().insert(team.clone());
         }
         for member in &left {
-            if let Some(teams) = self.teams_of.get_mut(member) {
+            if let Some(teams) = self.memberships.get_mut(member) {
                 teams.remove(team);
                 if teams.is_empty() {
-                    self.teams_of.remove(member);
+                    self.memberships.remove(member);
                 }
             }
         }
@@ -116,9 +116,9 @@ impl Teams {
     }
 
     fn index(&mut self, id: &Id, spec: &TeamSpec, change: impl Fn(&mut Index, &str, &Id)) {
-        change(&mut self.by_display_name, &fold_case(&spec.display_name), id);
+        change(&mut self.display_names, &fold_case(&spec.display_name), id);
         if let Some(external_id) = &spec.external_id {
-            change(&mut self.by_external_id, external_id, id);
+            change(&mut self.external_ids, external_id, id);
         }
     }
 }

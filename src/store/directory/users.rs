@@ -56,7 +56,7 @@ impl Users {
             return false;
         }
         self.remove(&id);
-        self.index(&id, &user.spec, |index, value, id| index.insert(value, id));
+        self.index(&id, &user.spec, super::index::Index::insert);
         self.active += usize::from(user.spec.active);
         self.by_id.insert(id, UserView(user));
         true

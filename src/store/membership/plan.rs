@@ -75,7 +75,9 @@ fn effective(now: &Members, changes: &[MemberChange]) -> BTreeMap<Id, bool> {
 
 fn replace_all(now: &Members, wanted: &mut BTreeMap<Id, bool>, members: impl IntoIterator<Item = Id>) {
     // Members that an earlier change of the same request added are gone again, too.
-    wanted.values_mut().for_each(|present| *present = false);
+    for present in wanted.values_mut() {
+        *present = false;
+    }
     wanted.extend(now.iter().map(|member| (member, false)));
     wanted.extend(members.into_iter().map(|member| (member, true)));
 }

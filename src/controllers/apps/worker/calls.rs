@@ -35,7 +35,7 @@ impl Worker {
             }
             let Some(downstream) = self.connect().await else { return };
             let Some(key) = self.queue.take(Instant::now()) else { return };
-            self.start(key, downstream);
+            self.start(&key, downstream);
         }
     }
 
@@ -60,31 +60,32 @@ impl Worker {
                 Some(downstream)
             }
             Err(error) => {
-                self.fail_as_a_whole(error);
+                self.fail_as_a_whole(&error);
                 None
             }
         }
     }
 
-    fn fail_as_a_whole(&mut self, error: ApplyError) {
+    fn fail_as_a_whole(&mut self, error: &ApplyError) {
         let ApplyError { blame: _, message, retry_after } = error;
         let failures = self.outage.as_ref().map_or(0, |it| it.failures) + 1;
         let wait = backoff(failures).min(LONGEST_OUTAGE).max(retry_after.unwrap_or_default());
-        tracing::warn!(app = %self.app.name_any(), error = message, wait_seconds = wait.as_secs(), "the app as a whole fails");
-        self.outage = Some(Outage { message, failures, until: Instant::now() + wait });
+        tracing::warn!(app = %self.app.name_any(), error = %message, wait_seconds = wait.as_secs(), "the app as a whole fails");
+        self.outage = Some(Outage { message: message.clone(), failures, until: Instant::now() + wait });
         self.status_dirty = true;
     }
 
-    fn start(&mut self, key: Key, downstream: Arc<dyn Downstream>) {
-        let row = self.rows.get(&key).cloned();
-        let had = self.rows.had(&key);
+    fn start(&mut self, key: &Key, downstream: Arc<dyn Downstream>) {
+        let row = self.rows.get(key).cloned();
+        let had = self.rows.had(key);
         let directory = self.context.store.directory();
         let policy = self.policy;
-        match &key {
+        match key {
             Key::User(id) => {
-                let wanted = match self.leaving {
-                    true => desired::gone(row.as_ref(), None),
-                    false => desired::user(directory, &self.tenant, &self.scope, id, row.as_ref()),
+                let wanted = if self.leaving {
+                    desired::gone(row.as_ref(), None)
+                } else {
+                    desired::user(directory, &self.tenant, &self.scope, id, row.as_ref())
                 };
                 let (id, key) = (id.clone(), key.clone());
                 match wanted {
@@ -102,9 +103,10 @@ impl Worker {
             }
             Key::Team(id) => {
                 let remote_id = |user: &str| self.rows.get(&Key::User(user.to_owned()))?.remote_id.clone();
-                let wanted = match self.leaving {
-                    true => desired::gone(row.as_ref(), None),
-                    false => desired::team(directory, &self.tenant, &self.scope, id, row.as_ref(), remote_id),
+                let wanted = if self.leaving {
+                    desired::gone(row.as_ref(), None)
+                } else {
+                    desired::team(directory, &self.tenant, &self.scope, id, row.as_ref(), remote_id)
                 };
                 let (id, key) = (id.clone(), key.clone());
                 match wanted {
@@ -152,7 +154,7 @@ impl Worker {
             }
             Err(error) if error.blame == Blame::App => {
                 self.queue.put_back(key, now);
-                self.fail_as_a_whole(error);
+                self.fail_as_a_whole(&error);
             }
             Err(error) => {
                 tracing::warn!(app = %self.app.name_any(), ?key, error = error.message, "could not be applied");
@@ -208,7 +210,7 @@ impl Worker {
     }
 
     pub(super) fn next_wake(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         if self.queue.under_way() >= self.at_once {
             return far;
         }
@@ -234,8 +236,9 @@ async fn find_and_revoke(
 
 /// An inactive user is known to the app, and has no access.
 fn applied(has: Has, generation: i64, active: bool) -> Outcome {
-    match active {
-        true => Outcome::Granted { has, generation },
-        false => Outcome::Revoked { has, generation: Some(generation) },
+    if active {
+        Outcome::Granted { has, generation }
+    } else {
+        Outcome::Revoked { has, generation: Some(generation) }
     }
 }

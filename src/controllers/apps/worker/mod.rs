@@ -35,7 +35,7 @@ use crate::{
 const AT_ONCE: usize = 4;
 
 /// How often everything is compared with the app, unless the app says otherwise.
-const RESYNC: Duration = Duration::from_secs(600);
+const RESYNC: Duration = Duration::from_mins(10);
 
 /// How often the status of the app is written at most.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
@@ -203,17 +203,18 @@ impl Worker {
                     // A person's access follows from the team's, so their status does, too.
                     self.then.entry(team.clone()).or_default().extend(people);
                 } else if self.scope.follows_teams() {
-                    people.into_iter().for_each(|key| self.queue.add(key, Instant::now()));
+                    for key in people {
+                        self.queue.add(key, Instant::now());
+                    }
                 }
                 self.queue.add(team, Instant::now());
             }
-            Ok(Change::User { .. } | Change::Team { .. }) => return,
             Err(RecvError::Lagged(_)) => {
                 *changes = changes.resubscribe();
                 self.look_at_everything(Duration::ZERO);
             }
-            // The store is shutting down, and so are we.
-            Err(RecvError::Closed) => return,
+            // Another tenant's, or the store is shutting down, and so are we.
+            Ok(Change::User { .. } | Change::Team { .. }) | Err(RecvError::Closed) => return,
         }
         self.status_dirty = true;
     }
