@@ -224,7 +224,7 @@ impl Execution<'_> {
         let result = match self.check_references(&self.slots[operation].references, &HashSet::new()) {
             Ok(()) => {
                 self.resolve(&mut data);
-                self.writer.patch(endpoint, &id, &Conditions::default(), patch_of(data)).await
+                self.writer.patch(endpoint, &id, &Conditions::default(), patch_of(&data)).await
             }
             Err(error) => Err(error.into()),
         };

@@ -9,6 +9,8 @@ mod plan;
 pub mod reference;
 pub mod response;
 
+use std::fmt;
+
 use serde_json::Value;
 
 pub use plan::{Step, plan};
@@ -58,7 +60,8 @@ pub enum Endpoint {
     Groups,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// Its `Debug` leaves the data out, in which may be a password.
+#[derive(Clone, PartialEq)]
 pub enum Action {
     Create(Value),
     Replace(Target, Conditions, Value),
@@ -72,6 +75,17 @@ pub enum Target {
     Id(String),
     /// What the operation of this bulkId creates.
     BulkId(String),
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create(_) => f.write_str("Create"),
+            Self::Replace(target, conditions, _) => write!(f, "Replace({target:?}, {conditions:?})"),
+            Self::Patch(target, conditions, _) => write!(f, "Patch({target:?}, {conditions:?})"),
+            Self::Delete(target, conditions) => write!(f, "Delete({target:?}, {conditions:?})"),
+        }
+    }
 }
 
 impl Method {

@@ -205,7 +205,7 @@ mod tests {
     use crate::scim::ScimType;
     use serde_json::json;
 
-    fn parse(operations: Value) -> Result<BulkRequest, ScimError> {
+    fn parse(operations: &Value) -> Result<BulkRequest, ScimError> {
         BulkRequest::parse(json!({ "Operations": operations }), 3)
     }
 
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn each_method_is_read_in_any_spelling() {
-        let request = parse(json!([
+        let request = parse(&json!([
             { "Method": "post", "Path": "Users", "BulkId": "a", "Data": { "userName": "a" } },
             { "method": "PUT", "path": "/Groups/7", "version": "W/\"2\"", "data": { "displayName": "x" } },
             { "method": "DELETE", "path": "/Users/bulkId:a", "data": null },
@@ -272,7 +272,7 @@ mod tests {
             (json!({ "method": "DELETE", "path": "/Users/bulkId:z" }), ScimType::InvalidValue, "bulkId:z"),
         ];
         for (operation, scim_type, part) in cases {
-            let request = parse(json!([operation, post("good")])).unwrap();
+            let request = parse(&json!([operation, post("good")])).unwrap();
             let error = request.operations[0].task.clone().unwrap_err();
             assert_eq!(error.scim_type, Some(scim_type), "{error}");
             assert!(error.detail.contains(part), "{error}");
@@ -282,8 +282,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_the_message_refuses_it() {
-        assert_eq!(parse(json!([post("a"), post("a")])).unwrap_err().scim_type, Some(ScimType::InvalidValue));
-        assert_eq!(parse(json!([1, 2, 3, 4])).unwrap_err().status, 413);
+        assert_eq!(
+            parse(&json!([post("a"), post("a")])).unwrap_err().scim_type,
+            Some(ScimType::InvalidValue)
+        );
+        assert_eq!(parse(&json!([1, 2, 3, 4])).unwrap_err().status, 413);
         for body in [json!([]), json!({}), json!({ "Operations": 1 })] {
             assert_eq!(BulkRequest::parse(body, 3).unwrap_err().scim_type, Some(ScimType::InvalidSyntax));
         }

@@ -71,13 +71,12 @@ impl Planner {
         while let Some((operation, looked_at)) = open.last_mut() {
             let need = self.needs[*operation].get(*looked_at).copied();
             *looked_at += 1;
-            match need {
-                Some(need) => self.open(need, &mut open),
-                None => {
-                    let operation = *operation;
-                    open.pop();
-                    self.run(operation);
-                }
+            if let Some(need) = need {
+                self.open(need, &mut open);
+            } else {
+                let operation = *operation;
+                open.pop();
+                self.run(operation);
             }
         }
     }

@@ -64,7 +64,7 @@ pub fn split_off(data: &mut Value, is_pending: impl Fn(&str) -> bool) -> Value {
 }
 
 /// The changes of a PATCH that adds what was split off.
-pub fn patch_of(split_off: Value) -> Value {
+pub fn patch_of(split_off: &Value) -> Value {
     json!({ "schemas": [crate::scim::patch::PATCH_URN], "Operations": [{ "op": "add", "value": split_off }] })
 }
 
@@ -81,7 +81,10 @@ fn split_fields(
                 let all = std::mem::take(items).into_iter();
                 let (out, kept): (Vec<Value>, Vec<Value>) = all.partition(|item| refers(item, is_pending));
                 *items = kept;
-                if out.is_empty() { continue } else { Value::Array(out) }
+                if out.is_empty() {
+                    continue;
+                }
+                Value::Array(out)
             }
             single if refers(single, is_pending) => single.take(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => continue,
