@@ -1,12 +1,12 @@
 //! Everything that `/ServiceProviderConfig` says is so, and what it says is not is not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
 use rollcall::{receiver::Settings, scim::list::PageSizes};
 use serde_json::{Value, json};
 
-use crate::{answer, ask, endpoint::Endpoint, support::Receiver};
+use crate::{PATIENCE, answer, ask, endpoint::Endpoint, support::Receiver};
 
 /// A receiver whose limits are small enough to reach.
 async fn small() -> (Receiver, Endpoint) {
@@ -191,6 +191,31 @@ async fn pages_are_as_they_are_advertised() {
     let page = get(&tenant, &format!("/Users?cursor={next}&count=10")).await;
     assert_eq!((&page["itemsPerPage"], page.get("nextCursor")), (&json!(2), None));
     receiver.stop().await;
+}
+
+#[tokio::test]
+async fn a_cursor_is_good_on_every_replica_and_after_a_restart() {
+    let receiver = Receiver::start().await;
+    let tenant = receiver.tenant().await;
+    users(&tenant, &["a", "b", "c"]).await;
+    let page = get(&tenant, "/Users?cursor=&count=1").await;
+    let next = page["nextCursor"].as_str().unwrap().to_owned();
+    let second = receiver.start_beside().await;
+    let url = tenant.url.replace(receiver.authority(), second.authority());
+    let there = Endpoint { url, token: tenant.token.clone() };
+    receiver.stop().await;
+    let until = Instant::now() + PATIENCE;
+    let page = loop {
+        let (status, _, body) = told(ask("GET", &there, &format!("/Users?cursor={next}")), &there).await;
+        if status != 503 {
+            break body;
+        }
+        assert!(Instant::now() < until, "the second receiver is never ready: {body}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let names: Vec<&Value> = page["Resources"].as_array().unwrap().iter().map(|it| &it["userName"]).collect();
+    assert_eq!(names, ["b", "c"]);
+    second.stop().await;
 }
 
 #[tokio::test]
