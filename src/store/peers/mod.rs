@@ -6,7 +6,7 @@
 //!
 //! - [`lease`], [`standing`]: when a lease is valid, for its owner and for others (pure).
 //! - [`leases`], [`seal`]: the Lease objects and the common key.
-//! - [`roster`], [`courier`], [`line`]: whom to tell, and telling.
+//! - [`roster`], [`courier`], [`mod@line`]: whom to tell, and telling.
 //! - [`listener`], [`wire`]: being told.
 //! - [`take_part`]: from joining to leaving.
 
