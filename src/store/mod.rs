@@ -16,6 +16,7 @@ mod meta;
 pub mod namespaces;
 mod peers;
 mod retry;
+mod searched;
 mod select;
 mod slices;
 pub mod sweep;

@@ -1,11 +1,10 @@
 //! Lists of users and teams: filtered, sorted, one page at a time.
 
-use serde_json::{Value, json};
-
 use super::{
     Store,
     directory::Directory,
     error::StoreError,
+    searched::Searched,
     tenant::TenantKey,
     view::{Page, TeamView, UserView},
 };
@@ -34,28 +33,37 @@ impl Store {
                 self.answer(|it| it.users_page(tenant, start_index.saturating_sub(1), *count))?;
             return Ok(Page { total, items });
         }
-        let users = self.answer(|it| it.users(tenant, &selection.terms()))?;
-        Ok(selection.page(users, |user| searchable(user.document(), user.id(), None))?)
+        let page = self.answer(|it| it.select_users(tenant, selection))?;
+        Ok(page?)
     }
 
     /// One page of teams.
     pub fn teams(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<TeamView>, StoreError> {
-        // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
-        let by_member =
-            selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
-        let page = self.answer(|directory| {
-            selection.page(directory.teams(tenant, &selection.terms()), |team| {
-                let members = by_member.then(|| member_values(directory, tenant, team.id()));
-                searchable(team.document(), team.id(), members)
-            })
-        })?;
+        let page = self.answer(|it| it.select_teams(tenant, selection))?;
         Ok(page?)
     }
 }
 
-fn member_values(directory: &Directory, tenant: &TenantKey, team: &str) -> Value {
-    let members = directory.team_with_members(tenant, team).map(|(_, members)| members);
-    members.iter().flat_map(|members| members.iter()).map(|id| json!({"value": id.as_ref()})).collect()
+impl Directory {
+    /// Those users that a filter selects, in their order, one page of them.
+    pub fn select_users(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<UserView>, ScimError> {
+        selection
+            .page(self.users(tenant, &selection.terms()), |searched, user| searched.user(self, tenant, user))
+    }
+
+    /// The same of teams.
+    pub fn select_teams(
+        &self,
+        tenant: &TenantKey,
+        selection: &Selection<'_>,
+    ) -> Result<Page<TeamView>, ScimError> {
+        selection
+            .page(self.teams(tenant, &selection.terms()), |searched, team| searched.team(self, tenant, team))
+    }
 }
 
 impl Selection<'_> {
@@ -65,13 +73,20 @@ impl Selection<'_> {
         parts.filter_map(|part| part.equality(self.schema)).collect()
     }
 
-    fn page<T>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Result<Page<T>, ScimError> {
-        let matcher = self.query.filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
-        let fits = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
+    fn page<T>(
+        &self,
+        all: Vec<T>,
+        document: impl Fn(&Searched, &T) -> Document,
+    ) -> Result<Page<T>, ScimError> {
+        let ListQuery { filter, sort_by, sort_order, .. } = self.query;
+        let matcher = filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
+        let sorter = sort_by.as_ref().map(|by| Sorter::new(by, *sort_order, self.schema)).transpose()?;
+        let searched = Searched::of(self.query, sorter.as_ref(), self.schema);
+        let fits =
+            |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(&searched, item)));
         let mut items: Vec<T> = all.into_iter().filter(fits).collect();
-        if let Some(sort_by) = &self.query.sort_by {
-            let sorter = Sorter::new(sort_by, self.query.sort_order, self.schema)?;
-            let keyed = items.into_iter().map(|item| (sorter.key(&document(&item)), item));
+        if let Some(sorter) = sorter {
+            let keyed = items.into_iter().map(|item| (sorter.key(&document(&searched, &item)), item));
             let mut keyed: Vec<(SortKey, T)> = keyed.collect();
             keyed.sort_by(|(one, _), (other, _)| sorter.compare(one, other));
             items = keyed.into_iter().map(|(_, item)| item).collect();
@@ -80,13 +95,4 @@ impl Selection<'_> {
         let skip = self.query.start_index.saturating_sub(1);
         Ok(Page { total, items: items.into_iter().skip(skip).take(self.query.count).collect() })
     }
-}
-
-/// The document that a filter is about: with `id`, and with `members` where the filter asks for them.
-fn searchable(mut document: Document, id: &str, members: Option<Value>) -> Document {
-    document.insert("id".to_owned(), json!(id));
-    if let Some(members) = members {
-        document.insert("members".to_owned(), members);
-    }
-    document
 }
