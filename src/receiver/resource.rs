@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{location::Links, precondition::etag};
+use super::location::Links;
 use crate::{
-    scim::Document,
+    scim::{Document, version::etag},
     store::{GroupView, MemberView, TeamView, UserView},
 };
 

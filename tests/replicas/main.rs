@@ -21,6 +21,7 @@ use rollcall::{
     scim::{
         Document,
         member::{MemberChange, MemberRef},
+        version::Conditions,
     },
     store::{Store, StoreError},
 };
@@ -60,7 +61,7 @@ async fn what_is_deleted_is_gone_at_once_on_every_replica() {
         let id = a.create(&name).await.unwrap().id().to_owned();
         assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
         b.gate.set(Passes::AllButWatches);
-        a.store.delete_user(&site.tenant, &id, None).await.unwrap();
+        a.store.delete_user(&site.tenant, &id, &Conditions::default()).await.unwrap();
         for other in [&b, &c] {
             assert!(matches!(other.user(&id), Err(StoreError::NotFound { .. })));
             assert_eq!(other.named(&name).unwrap(), [""; 0]);
@@ -314,7 +315,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
                 let member = MemberRef { value: person.clone(), kind: None };
                 Ok((document, vec![MemberChange::Add(vec![member])]))
             };
-            store.change_team(tenant, id, None, add).await.unwrap();
+            store.change_team(tenant, id, &Conditions::default(), add).await.unwrap();
         }
     });
     join_all(adding).await;

@@ -1,14 +1,18 @@
 //! The users of one tenant in memory, with the indexes that equality filters use.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use kube::ResourceExt;
 
 use super::{index::Index, is_newer};
 use crate::{
     api::{User, UserSpec},
-    scim::fold::fold_case,
-    store::{membership::Id, view::UserView},
+    scim::{cursor::Cursor, fold::fold_case},
+    store::{
+        membership::Id,
+        page::{Page, Start},
+        view::UserView,
+    },
 };
 
 /// The users of one tenant that SCIM shows: neither being deleted nor a mere placeholder of an id.
@@ -21,6 +25,13 @@ pub(super) struct Users {
     active: usize,
 }
 
+/// Which page.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Window<'a> {
+    pub(in crate::store) start: &'a Start,
+    pub(in crate::store) count: usize,
+}
+
 impl Users {
     pub(super) fn get(&self, id: &str) -> Option<&UserView> {
         self.by_id.get(id)
@@ -30,6 +41,47 @@ impl Users {
     /// before what is created later, so pages are stable.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &UserView> {
         self.by_id.values()
+    }
+
+    /// One page of all of them. A page beside another one costs what is on it, however many come before.
+    pub(super) fn page(&self, window: &Window<'_>) -> Page<UserView> {
+        let Window { start, count } = *window;
+        let total = self.by_id.len();
+        let page = |items, has_previous, has_next| Page { total, items, has_previous, has_next };
+        // One more than the page has tells whether there is another page.
+        let one_more = count.saturating_add(1);
+        match start {
+            Start::Skip(skip) => {
+                let items: Vec<UserView> = self.iter().skip(*skip).take(count).cloned().collect();
+                let has_next = skip.saturating_add(items.len()) < total;
+                page(items, *skip > 0 && total > 0, has_next)
+            }
+            Start::At(Cursor::After(place)) => {
+                let (until, from) = self.split(Bound::Included(&place.id), Bound::Excluded(&place.id));
+                let mut items: Vec<UserView> = from.take(one_more).cloned().collect();
+                let has_next = items.len() > count;
+                items.truncate(count);
+                page(items, is_any(until), has_next)
+            }
+            Start::At(Cursor::Before(place)) => {
+                let (until, from) = self.split(Bound::Excluded(&place.id), Bound::Included(&place.id));
+                let mut items: Vec<UserView> = until.rev().take(one_more).cloned().collect();
+                let has_previous = items.len() > count;
+                items.truncate(count);
+                items.reverse();
+                page(items, has_previous, is_any(from))
+            }
+        }
+    }
+
+    /// Those up to one bound, and those from the other.
+    fn split<'a>(
+        &'a self,
+        until: Bound<&str>,
+        from: Bound<&str>,
+    ) -> (impl DoubleEndedIterator<Item = &'a UserView>, impl Iterator<Item = &'a UserView>) {
+        let views = |bounds| self.by_id.range::<str, _>(bounds).map(|(_, view)| view);
+        (views((Bound::Unbounded, until)), views((from, Bound::Unbounded)))
     }
 
     pub(super) fn active(&self) -> usize {
@@ -79,4 +131,8 @@ impl Users {
             change(&mut self.by_email, &fold_case(email), id);
         }
     }
+}
+
+fn is_any<T>(mut all: impl Iterator<Item = T>) -> bool {
+    all.next().is_some()
 }
