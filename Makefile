@@ -31,7 +31,7 @@ test: assets ## Run all tests, on a real control plane and third-party servers
 
 .PHONY: bench
 bench: ## Measure what is promised about speed
-	cargo bench --quiet --bench main
+	cargo bench --quiet --bench figures
 
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies

@@ -46,7 +46,7 @@ fn person(number: usize) -> User {
             "tenantRef": { "name": "okta" },
             "userName": email,
             "externalId": format!("00u{number:017}"),
-            "active": number % 17 != 0,
+            "active": !number.is_multiple_of(17),
             "displayName": format!("{given} {family}"),
             "name": { "givenName": given, "familyName": family },
             "title": format!("Engineer {}", number % 40),
