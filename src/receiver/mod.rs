@@ -35,6 +35,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use error::ReceiverError;
 pub use location::{ExternalUrl, ExternalUrlError};
 pub use metrics::RequestMetrics;
+pub use resource::user_json;
 pub use serve::serve;
 pub use state::{ReceiverState, Settings};
 

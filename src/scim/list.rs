@@ -261,6 +261,11 @@ impl Sorter {
         })
     }
 
+    /// The attribute, or the extension, that a document must hold to be sorted.
+    pub fn top_level(&self) -> &str {
+        self.extension.as_deref().unwrap_or(&self.name)
+    }
+
     /// The value that a document is sorted by, in comparable form, to be computed once per document.
     pub fn key(&self, document: &Document) -> SortKey {
         match self.value(document) {

@@ -17,6 +17,7 @@ pub mod namespaces;
 mod page;
 mod peers;
 mod retry;
+mod searched;
 mod select;
 mod slices;
 pub mod sweep;

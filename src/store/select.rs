@@ -2,22 +2,20 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Value, json};
-
 use super::{
     Store,
     directory::{Directory, Window},
     error::StoreError,
     page::{Page, Start, cut},
+    searched::Searched,
     tenant::TenantKey,
-    view::{Found, TeamView, UserView},
+    view::Found,
 };
 use crate::scim::{
-    Document, ScimError,
+    ScimError,
     filter::{EqTerm, Filter, Matcher},
     list::{ListQuery, SortKey, Sorter},
     schema::ResourceSchema,
-    version::etag,
 };
 
 /// Which resources a list is about, and which page of it.
@@ -36,30 +34,29 @@ pub struct Selection<'a> {
 impl Store {
     /// One page of users, of teams, or of both.
     pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, StoreError> {
+        let page = self.answer(|directory| directory.list(tenant, selection))?;
+        Ok(page?)
+    }
+}
+
+impl Directory {
+    /// One page of users, of teams, or of both, as far as they are known here.
+    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, ScimError> {
         let Selection { users, teams, query, start } = selection;
         let everyone = teams.is_none() && query.filter.is_none() && query.sort_by.is_none();
         if let (Some(_), true) = (users, everyone) {
-            let window = Window { start, count: query.count };
-            return self.answer(|directory| directory.users_page(tenant, &window));
+            return Ok(self.users_page(tenant, &Window { start, count: query.count }));
         }
-        let page = self.answer(|directory| {
-            let mut all = Vec::new();
-            if let Some(schema) = users {
-                let found = directory.users(tenant, &terms(query, schema)).into_iter().map(Found::User);
-                all.extend(Kind::new(query, schema)?.matching(directory, tenant, found));
-            }
-            if let Some(schema) = teams {
-                let found = directory.teams(tenant, &terms(query, schema)).into_iter().map(Found::Team);
-                all.extend(Kind::new(query, schema)?.matching(directory, tenant, found));
-            }
-            Ok::<_, ScimError>(cut(
-                selection.in_order(directory, tenant, all)?,
-                start,
-                query.count,
-                Found::position,
-            ))
-        })?;
-        Ok(page?)
+        let mut all = Vec::new();
+        if let Some(schema) = users {
+            let found = self.users(tenant, &terms(query, schema)).into_iter().map(Found::User);
+            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+        }
+        if let Some(schema) = teams {
+            let found = self.teams(tenant, &terms(query, schema)).into_iter().map(Found::Team);
+            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+        }
+        Ok(cut(selection.in_order(self, tenant, all)?, start, query.count, Found::position))
     }
 }
 
@@ -87,18 +84,17 @@ impl Selection<'_> {
             [Some(Err(error)), None | Some(Err(_))] | [None, Some(Err(error))] => return Err(error),
             [users, teams] => [users.and_then(Result::ok), teams.and_then(Result::ok)],
         };
-        let key = |found: &Found| match found {
-            Found::User(_) => (&users, self.users),
-            Found::Team(_) => (&teams, self.teams),
-        };
+        let [of_users, of_teams] =
+            [&users, &teams].map(|sorter| sorter.as_ref().map(|it| (it, Searched::by(it))));
         let keyed = all.into_iter().map(|found| {
-            let key = match key(&found) {
-                (Some(sorter), Some(schema)) => sorter.key(
-                    &Kind { query: self.query, schema, matcher: None }.document(directory, tenant, &found),
-                ),
-                (None, _) | (_, None) => SortKey::default(),
+            let place = match &found {
+                Found::User(_) => &of_users,
+                Found::Team(_) => &of_teams,
             };
-            (key, found)
+            let value = place
+                .as_ref()
+                .map(|(sorter, searched)| sorter.key(&searched.document(directory, tenant, &found)));
+            (value.unwrap_or_default(), found)
         });
         let mut keyed: Vec<(SortKey, Found)> = keyed.collect();
         let compare = users.as_ref().or(teams.as_ref());
@@ -113,17 +109,17 @@ fn terms(query: &ListQuery, schema: &ResourceSchema) -> Vec<EqTerm> {
     parts.filter_map(|part| part.equality(schema)).collect()
 }
 
-/// One kind of resource, as a query looks at it.
-struct Kind<'a> {
-    query: &'a ListQuery,
-    schema: &'a ResourceSchema,
+/// What a query asks of one kind of resource.
+struct Kind {
     matcher: Option<Matcher>,
+    searched: Searched,
 }
 
-impl<'a> Kind<'a> {
-    fn new(query: &'a ListQuery, schema: &'a ResourceSchema) -> Result<Self, ScimError> {
+impl Kind {
+    fn new(query: &ListQuery, schema: &ResourceSchema) -> Result<Self, ScimError> {
         let matcher = query.filter.as_ref().map(|filter| filter.compile(schema)).transpose()?;
-        Ok(Self { query, schema, matcher })
+        let searched = query.filter.as_ref().map(|filter| Searched::in_filter(filter, schema));
+        Ok(Self { matcher, searched: searched.unwrap_or_default() })
     }
 
     fn matching(
@@ -133,62 +129,10 @@ impl<'a> Kind<'a> {
         all: impl Iterator<Item = Found>,
     ) -> Vec<Found> {
         let fits = |found: &Found| {
-            self.matcher.as_ref().is_none_or(|it| it.matches(&self.document(directory, tenant, found)))
+            self.matcher
+                .as_ref()
+                .is_none_or(|it| it.matches(&self.searched.document(directory, tenant, found)))
         };
         all.filter(fits).collect()
     }
-
-    /// The document that a query is about: with `id`, and with what else the query asks for. Most of that is no part
-    /// of a stored document, and not worth making for those who don't ask.
-    fn document(&self, directory: &Directory, tenant: &TenantKey, found: &Found) -> Document {
-        let mut document = match found {
-            Found::User(user) => user.document(),
-            Found::Team(team) => team.document(),
-        };
-        document.insert("id".to_owned(), found.id().into());
-        if self.asks_for("meta") {
-            document.insert("meta".to_owned(), meta(found));
-        }
-        match found {
-            Found::User(user) if self.asks_for("groups") => {
-                document.insert("groups".to_owned(), groups(directory, tenant, user));
-            }
-            Found::Team(team) if self.asks_for("members") => {
-                document.insert("members".to_owned(), members(directory, tenant, team));
-            }
-            Found::User(_) | Found::Team(_) => {}
-        }
-        document
-    }
-
-    fn asks_for(&self, attribute: &str) -> bool {
-        let ListQuery { filter, sort_by, .. } = self.query;
-        filter.as_ref().is_some_and(|it| it.mentions(attribute, self.schema))
-            || sort_by.as_ref().is_some_and(|it| it.name.eq_ignore_ascii_case(attribute))
-    }
-}
-
-/// `meta`, but for the location, which depends on who asks.
-fn meta(found: &Found) -> Value {
-    let (kind, created, modified, version) = match found {
-        Found::User(it) => ("User", it.created(), it.last_modified(), it.version()),
-        Found::Team(it) => ("Group", it.created(), it.last_modified(), it.version()),
-    };
-    let mut meta = json!({ "resourceType": kind, "version": etag(&version) });
-    for (name, time) in [("created", created), ("lastModified", modified)] {
-        if let Some(time) = time {
-            meta[name] = time.to_string().into();
-        }
-    }
-    meta
-}
-
-fn groups(directory: &Directory, tenant: &TenantKey, user: &UserView) -> Value {
-    let groups = directory.groups_of(tenant, user.id()).into_iter();
-    groups.map(|group| json!({ "value": group.id.as_ref(), "display": group.display })).collect()
-}
-
-fn members(directory: &Directory, tenant: &TenantKey, team: &TeamView) -> Value {
-    let members = directory.team_with_members(tenant, team.id()).map(|(_, members)| members);
-    members.iter().flat_map(|members| members.iter()).map(|id| json!({ "value": id.as_ref() })).collect()
 }

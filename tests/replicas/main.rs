@@ -95,7 +95,7 @@ async fn a_name_that_has_passed_on_is_not_seen_on_two_users() {
     // A rename by a replica that dies before it tells anybody: nobody has acknowledged it.
     let port = ports::reserve().unwrap();
     let mut options = site.options("alone", &port);
-    options.replicas = 1;
+    options.expected = false;
     let silent = Replica::with_options(&site, options, port);
     silent.ready().await;
     silent.rename(&old, "hopper").await.unwrap();
@@ -362,7 +362,7 @@ async fn a_lone_replica_holds_no_lease_and_listens_nowhere() {
     let site = Site::new().await;
     let port = ports::reserve().unwrap();
     let mut options = site.options("alone", &port);
-    options.replicas = 1;
+    options.expected = false;
     let (store, stop) = (Store::new(site.client.clone(), options), CancellationToken::new());
     let namespaces = [site.tenant.namespace.to_string()];
     let working = async {

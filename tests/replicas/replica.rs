@@ -86,7 +86,7 @@ impl Site {
     pub fn options(&self, identity: &str, port: &Port) -> PeerOptions {
         let address: SocketAddr = port.address().parse().unwrap();
         PeerOptions {
-            replicas: 3,
+            expected: true,
             identity: identity.to_owned(),
             operator_namespace: self.tenant.namespace.to_string(),
             listen: address,

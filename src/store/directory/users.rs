@@ -21,6 +21,7 @@ pub(super) struct Users {
     by_id: BTreeMap<Id, UserView>,
     by_user_name: Index,
     by_external_id: Index,
+    by_display_name: Index,
     by_email: Index,
     active: usize,
 }
@@ -94,6 +95,7 @@ impl Users {
             "id" => Some(self.by_id.get_key_value(value).map(|(id, _)| id.clone()).into_iter().collect()),
             "username" => Some(self.by_user_name.get(&fold_case(value)).to_vec()),
             "externalid" => Some(self.by_external_id.get(value).to_vec()),
+            "displayname" => Some(self.by_display_name.get(&fold_case(value)).to_vec()),
             "emails" | "emails.value" => Some(self.by_email.get(&fold_case(value)).to_vec()),
             _ => None,
         }
@@ -126,6 +128,9 @@ impl Users {
         change(&mut self.by_user_name, &fold_case(&spec.user_name), id);
         if let Some(external_id) = &spec.external_id {
             change(&mut self.by_external_id, external_id, id);
+        }
+        if let Some(display_name) = &spec.display_name {
+            change(&mut self.by_display_name, &fold_case(display_name), id);
         }
         for email in spec.emails.iter().filter_map(|email| email.value.as_deref()) {
             change(&mut self.by_email, &fold_case(email), id);
