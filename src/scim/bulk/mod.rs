@@ -1,7 +1,7 @@
 //! Bulk requests, RFC 7644 section 3.7: many operations in one message, which may refer to each other.
 //!
 //! [`BulkRequest::parse`] reads the message, [`plan()`] brings its operations into an order in which every reference is
-//! to something that exists by then, [`reference`] puts ids in the place of references, and [`response`] writes down
+//! to something that exists by then, [`mod@reference`] puts ids in the place of references, and [`response`] writes down
 //! what became of each operation. Carrying them out is the caller's.
 
 mod parse;
