@@ -282,7 +282,7 @@ impl Execution<'_> {
     }
 }
 
-/// RFC 7644 section 3.7.1: a provider that can't resolve a reference may "return HTTP status code 409 (Conflict)".
+/// RFC 7644 section 3.7.1: a reference that can't be resolved is a conflict, 409.
 fn unresolved(bulk_id: &str) -> ScimError {
     let name: String = bulk_id.chars().take(crate::scim::error::EXCERPT_CHARS).collect();
     ScimError::new(409, format!("the operation with the bulkId {name:?} has failed, and this refers to it"))

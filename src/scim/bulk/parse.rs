@@ -33,8 +33,8 @@ impl BulkRequest {
             }
             None => return Err(ScimError::invalid_syntax("Operations is missing, it must be an array")),
         };
-        // RFC 7644 section 3.7.4: "If either limit is exceeded, the service provider MUST return the HTTP response code
-        // 413 (Payload Too Large). The returned response MUST specify the limit exceeded in the body".
+        // RFC 7644 section 3.7.4: "If either limit is exceeded, the service provider MUST return HTTP response code 413
+        // (Payload Too Large). The returned response MUST specify the limit exceeded in the body of the error response."
         if operations.len() > max_operations {
             let found = operations.len();
             return Err(ScimError::new(

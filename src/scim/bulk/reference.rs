@@ -46,8 +46,7 @@ pub fn resolve(data: &mut Value, id_of: impl Fn(&str) -> Option<String>) {
 /// Takes those values out of a new resource that refer to what is pending, and gives them back: an object of the same
 /// shape, with nothing else in it. Adding it to the resource makes that what it was meant to be.
 ///
-/// RFC 7644 section 3.7.1: "The service provider MUST try to resolve circular cross-references between resources in a
-/// single bulk job".
+/// RFC 7644 section 3.7.1 has a service provider try to resolve references that form a circle.
 pub fn split_off(data: &mut Value, is_pending: impl Fn(&str) -> bool) -> Value {
     let Value::Object(fields) = data else { return json!({}) };
     let mut taken = split_fields(fields, &is_pending, true);
