@@ -21,6 +21,7 @@ mod slices;
 pub mod sweep;
 mod teams;
 pub mod tenant;
+mod tenant_look;
 mod tenant_watch;
 pub mod tenants;
 pub mod token;

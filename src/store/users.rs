@@ -69,7 +69,7 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(expected, &current.version())?;
-            let wanted = spec(tenant, change(current.document())?)?;
+            let wanted = spec(tenant, keep_active(&current, change(current.document())?))?;
             if wanted == current.0.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
@@ -207,6 +207,14 @@ impl Store {
 
 fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> {
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
+}
+
+/// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
+/// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
+/// somebody who was locked out is what it was.
+fn keep_active(current: &UserView, mut document: Document) -> Document {
+    document.entry("active").or_insert_with(|| current.object().spec.active.into());
+    document
 }
 
 pub(super) fn check_version(expected: Option<&str>, current: &str) -> Result<(), StoreError> {
