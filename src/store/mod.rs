@@ -13,6 +13,7 @@ pub mod error;
 mod locks;
 pub mod membership;
 mod meta;
+pub mod names;
 pub mod namespaces;
 mod peers;
 mod retry;
@@ -46,6 +47,7 @@ pub use self::{
     tenants::{Access, Tenants},
     token::Token,
     view::{GroupView, MemberView, Page, TeamView, UserView},
+    written::Kind,
 };
 use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
 
