@@ -56,7 +56,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
             }
             true
         };
-        if stop.run_until_cancelled(work).await != Some(true) {
+        if stop.run_until_cancelled(Box::pin(work)).await != Some(true) {
             return;
         }
     }

@@ -140,7 +140,7 @@ impl Tenants {
     /// has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
         if let Some(key) = key(tenant) {
-            self.write().apply(key, tenant);
+            self.write().apply(&key, tenant);
         }
     }
 
@@ -151,7 +151,7 @@ impl Tenants {
         if known.forgotten == forgotten
             && let Some(key) = key(tenant)
         {
-            known.apply(key, tenant);
+            known.apply(&key, tenant);
         }
     }
 
@@ -221,14 +221,14 @@ impl Tenants {
 }
 
 impl Known {
-    fn apply(&mut self, key: TenantKey, tenant: &ScimTenant) {
+    fn apply(&mut self, key: &TenantKey, tenant: &ScimTenant) {
         let known = self.tenants.entry(key.clone()).or_default();
         let version = version(tenant);
         if version < known.version {
             return;
         }
         let leaving = tenant.metadata.deletion_timestamp.is_some();
-        let tokens = if leaving { Vec::new() } else { known_tokens(&key, tenant, &known.tokens) };
+        let tokens = if leaving { Vec::new() } else { known_tokens(key, tenant, &known.tokens) };
         *known = KnownTenant { version, tokens };
     }
 }

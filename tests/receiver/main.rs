@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod declared;
 mod end;
 #[path = "../support/endpoint.rs"]
 mod endpoint;

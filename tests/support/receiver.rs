@@ -11,9 +11,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{
-    Api, Client, Config,
+    Api, Client, Config, Resource,
     api::PostParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
@@ -103,6 +103,14 @@ impl Receiver {
         Self { address, namespace, tenants, stop, client, gate, store, parts: vec![follow, watch, served] }
     }
 
+    /// Objects in its namespace, with every right.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
     /// A client that follows no redirections, as the receiver sends none.
     pub fn http() -> reqwest::Client {
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
@@ -126,17 +134,21 @@ impl Receiver {
         suspend: bool,
     ) -> Endpoint {
         let (name, endpoint) = self.declare_tenant(token, expires_at, suspend).await;
-        let until = Instant::now() + Duration::from_secs(20);
         // Long before any expiry, so that a token that has expired is waited for as well.
-        let known = || {
-            let before = Timestamp::UNIX_EPOCH;
-            self.tenants.authenticate(&self.namespace, &name, &endpoint.token, before).is_some()
-        };
-        while !known() {
-            assert!(Instant::now() < until, "the receiver has not heard of its tenant");
+        let before = Timestamp::UNIX_EPOCH;
+        let known = || self.tenants.authenticate(&self.namespace, &name, &endpoint.token, before).is_some();
+        self.until(|| async { known() }).await;
+        endpoint
+    }
+
+    /// Waits until the receiver has heard of something.
+    #[allow(clippy::unused_self, reason = "it is this receiver that hears of it")]
+    pub async fn until(&self, heard: impl AsyncFn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !heard().await {
+            assert!(Instant::now() < until, "the receiver has not heard of it");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        endpoint
     }
 
     /// Such a tenant and its name, whether the receiver has heard of it or not.
