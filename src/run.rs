@@ -109,6 +109,7 @@ impl Rollcall {
         let peers = start::peers(&args, &operator_namespace, &identity)?;
         let client = start::connect().await?;
         start::require_crds(&client).await?;
+        start::check_namespaces(&client, &args.namespaces).await;
         let (mut metrics, requests) = (Metrics::new(), RequestMetrics::default());
         requests.register(metrics.registry());
         Ok(Self {

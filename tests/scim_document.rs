@@ -240,7 +240,7 @@ fn discovery_says_what_the_tables_say() {
         etag: true,
         pagination: discovery::Pagination {
             sizes: PAGES,
-            cursor_timeout: std::time::Duration::from_secs(60),
+            cursor_timeout: std::time::Duration::from_mins(1),
         },
     };
     let config = discovery::service_provider_config(&features, "https://x/scim");

@@ -9,7 +9,7 @@ use super::{
     report::{Reporter, Subject},
 };
 use crate::{
-    api::{AppliedTo, DownstreamApp},
+    api::{AppliedTo, DownstreamApp, Team, User},
     downstream::{rbac, scim::ScimOptions},
     store::{Namespaces, Store, TenantKey},
 };
@@ -53,15 +53,21 @@ impl Context {
         let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &app.spec.tenant_ref.name);
         let has_row =
             |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
-        for user in self.store.directory().users(&tenant, &[]) {
-            if has_row(user.object().status.as_ref().map(|it| it.apps.as_slice())) {
-                self.reporter.forget(&tenant.namespace, Subject::User(user.id().to_owned()), &name);
+        let directory = self.store.directory();
+        let forget = |subject: Subject| self.reporter.forget(&tenant.namespace, subject, &name);
+        let forget_user = |user: &User| {
+            if has_row(user.status.as_ref().map(|it| it.apps.as_slice())) {
+                forget(Subject::User(user.name_any()));
             }
-        }
-        for team in self.store.directory().teams(&tenant, &[]) {
-            if has_row(team.object().status.as_ref().map(|it| it.apps.as_slice())) {
-                self.reporter.forget(&tenant.namespace, Subject::Team(team.id().to_owned()), &name);
+        };
+        let forget_team = |team: &Team| {
+            if has_row(team.status.as_ref().map(|it| it.apps.as_slice())) {
+                forget(Subject::Team(team.name_any()));
             }
-        }
+        };
+        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(user.object()));
+        directory.held_users(&tenant).iter().for_each(|user| forget_user(user));
+        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.object()));
+        directory.held_teams(&tenant).iter().for_each(|team| forget_team(team));
     }
 }

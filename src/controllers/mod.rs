@@ -7,6 +7,7 @@ mod observed_lease;
 pub mod tenant;
 mod apps;
 mod leaving;
+mod names;
 mod sweep;
 mod context;
 mod conditions;
@@ -31,6 +32,7 @@ pub async fn run(client: Client, store: Store, options: Options, stop: Cancellat
         tokio::join!(
             apps::run(context.clone(), stop.clone()),
             leaving::run(context.clone(), stop.clone()),
+            names::run(context.clone(), stop.clone()),
             sweep::run(context.clone(), stop.clone())
         );
         workers_ended.cancel();

@@ -132,7 +132,7 @@ impl CursorScope {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn scope(parts: &[&str], second: i64) -> CursorScope {
         CursorScope::new(parts, Timestamp::from_second(second).unwrap(), HOUR)

@@ -4,9 +4,14 @@
 
 mod access;
 mod answers;
+mod declared;
 mod end;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
+#[path = "../replicas/gate.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod gate;
+mod late_watch;
 mod limits;
 mod log;
 mod outage;

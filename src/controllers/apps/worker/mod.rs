@@ -150,7 +150,8 @@ impl Worker {
         let app = self.app.name_any();
         let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object().clone());
         let leaving = leaving_users.iter().filter_map(|id| directory.leaving_user(&self.tenant, id));
-        for user in users.chain(leaving.map(|user| user.object().clone())) {
+        let held = directory.held_users(&self.tenant).into_iter().map(|user| (*user).clone());
+        for user in users.chain(leaving.map(|user| user.object().clone())).chain(held) {
             let id = user.name_any();
             let rows = user.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
@@ -159,7 +160,8 @@ impl Worker {
         }
         let teams = directory.teams(&self.tenant, &[]).into_iter().map(|team| team.object().clone());
         let leaving = leaving_teams.iter().filter_map(|id| directory.leaving_team(&self.tenant, id));
-        for team in teams.chain(leaving.map(|team| (*team).clone())) {
+        let held = directory.held_teams(&self.tenant).into_iter().map(|team| (*team).clone());
+        for team in teams.chain(leaving.map(|team| (*team).clone())).chain(held) {
             let id = team.name_any();
             let rows = team.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
@@ -263,10 +265,12 @@ impl Worker {
             Key::User(id) => {
                 directory.user(&self.tenant, id).is_some()
                     || directory.leaving_user(&self.tenant, id).is_some()
+                    || directory.held_user(&self.tenant, id).is_some()
             }
             Key::Team(id) => {
                 directory.team(&self.tenant, id).is_some()
                     || directory.leaving_team(&self.tenant, id).is_some()
+                    || directory.held_team(&self.tenant, id).is_some()
             }
         }
     }
