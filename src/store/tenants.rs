@@ -8,13 +8,13 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{TenantKey, token::Token};
 use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
@@ -40,15 +40,21 @@ pub struct Access {
 /// All tenants and their tokens' hashes.
 #[derive(Debug)]
 pub struct Tenants {
-    known: RwLock<HashMap<TenantKey, Vec<KnownToken>>>,
+    known: RwLock<HashMap<TenantKey, KnownTenant>>,
     used: Notify,
-    lists_missing: AtomicUsize,
+    suspensions: Notify,
+    lists_missing: watch::Sender<usize>,
 }
 
 impl Default for Tenants {
     /// Knows nobody, and has at least one list to wait for.
     fn default() -> Self {
-        Self { known: RwLock::default(), used: Notify::new(), lists_missing: AtomicUsize::new(1) }
+        Self {
+            known: RwLock::default(),
+            used: Notify::new(),
+            suspensions: Notify::new(),
+            lists_missing: watch::Sender::new(1),
+        }
     }
 }
 
@@ -69,6 +75,12 @@ pub const USE_GRANULARITY_SECONDS: i64 = 300;
 /// `KnownToken::last_used` before the first use.
 const NEVER: i64 = i64::MIN;
 
+#[derive(Debug, Default)]
+struct KnownTenant {
+    suspended: bool,
+    tokens: Vec<KnownToken>,
+}
+
 #[derive(Debug)]
 struct KnownToken {
     hash: String,
@@ -88,7 +100,7 @@ impl Tenants {
         // The hash is computed before the tenant is looked up, so that an unknown tenant answers no faster.
         let hash = Token::parse(token)?.hash();
         let known = self.read();
-        let tokens = known.get(&TenantKey::new(namespace, name))?;
+        let KnownTenant { suspended: _, tokens } = known.get(&TenantKey::new(namespace, name))?;
         // Every token is compared, each in constant time: how long it takes tells nothing about any hash.
         let matching = tokens
             .iter()
@@ -107,49 +119,70 @@ impl Tenants {
     /// Takes over a tenant as the API server shows it now. One that is being deleted has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
         let Some(key) = key(tenant) else { return };
-        let mut known = self.write();
         if tenant.metadata.deletion_timestamp.is_some() {
-            known.remove(&key);
-            return;
+            return self.remove(&key);
         }
+        let (mut known, suspended) = (self.write(), tenant.spec.suspend);
         let before = known.remove(&key).unwrap_or_default();
-        let tokens = known_tokens(&key, tenant, &before);
-        known.insert(key, tokens);
+        let tokens = known_tokens(&key, tenant, &before.tokens);
+        known.insert(key, KnownTenant { suspended, tokens });
+        if before.suspended != suspended {
+            self.suspensions.notify_one();
+        }
     }
 
     /// Forgets a tenant; its tokens stop working.
     pub fn remove(&self, key: &TenantKey) {
-        self.write().remove(key);
+        if self.write().remove(key).is_some_and(|it| it.suspended) {
+            self.suspensions.notify_one();
+        }
+    }
+
+    /// Whether a person has suspended a tenant. One that is gone, or is going, is not.
+    pub fn is_suspended(&self, key: &TenantKey) -> bool {
+        self.read().get(key).is_some_and(|it| it.suspended)
+    }
+
+    /// Resolves once a tenant was suspended or resumed since the last call. For one caller at a time.
+    pub async fn wait_for_suspension(&self) {
+        self.suspensions.notified().await;
     }
 
     /// Forgets every tenant of a namespace (or of all) that is not among `present`.
     pub(super) fn retain(&self, namespace: Option<&str>, present: &HashSet<TenantKey>) {
         let elsewhere = |key: &TenantKey| namespace.is_some_and(|namespace| *key.namespace != *namespace);
         self.write().retain(|key, _| elsewhere(key) || present.contains(key));
+        self.suspensions.notify_one();
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
     pub fn not_ready(&self) -> Vec<String> {
-        match self.lists_missing.load(Ordering::Acquire) {
+        match *self.lists_missing.borrow() {
             0 => Vec::new(),
             _ => vec!["store: tenants have not been listed yet".to_owned()],
         }
     }
 
+    /// Waits until every tenant has been read from the API server once.
+    pub async fn wait_until_ready(&self) {
+        // The sender is `self`, so it can't be gone.
+        let _ = self.lists_missing.subscribe().wait_for(|missing| *missing == 0).await;
+    }
+
     /// So many lists must be done until tokens can be checked.
     pub(super) fn expect_lists(&self, count: usize) {
-        self.lists_missing.store(count, Ordering::Release);
+        self.lists_missing.send_replace(count);
     }
 
     pub(super) fn list_is_done(&self) {
-        self.lists_missing.fetch_sub(1, Ordering::AcqRel);
+        self.lists_missing.send_modify(|missing| *missing -= 1);
     }
 
     /// The uses that the statuses should show and don't yet.
     pub fn due_uses(&self) -> Vec<Use> {
         let known = self.read();
-        let due = known.iter().flat_map(|(key, tokens)| {
-            tokens.iter().filter(|token| token.is_due()).map(move |token| (key, token))
+        let due = known.iter().flat_map(|(key, tenant)| {
+            tenant.tokens.iter().filter(|token| token.is_due()).map(move |token| (key, token))
         });
         due.filter_map(|(key, token)| {
             let at = Timestamp::from_second(token.last_used.load(Ordering::Relaxed)).ok()?;
@@ -163,12 +196,12 @@ impl Tenants {
         self.used.notified().await;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, KnownTenant>> {
         // No panic can leave the map half changed: each change is one insert or remove.
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantKey, KnownTenant>> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
