@@ -1,6 +1,10 @@
 //! What Rollcall says and does when an app misbehaves: whose fault it is, how long to wait, and that it recovers. The
 //! server behind the proxy is a third party's; only the fault is made up.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::Duration;
 
 use http::Method;
@@ -260,4 +264,21 @@ async fn without_groups_only_users_are_pushed_and_old_groups_can_still_go() {
     assert_eq!((has.remote_id, has.changed, app.proxy.seen().len()), (None, false, 0));
     scim.revoke_team("our-was", &had(&first), DeletionPolicy::Delete).await.unwrap();
     assert_eq!(app.ask("GET", &format!("/Groups/{}", first.remote_id.unwrap()), None).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_former_leader_sends_nothing_more() {
+    let app = App::start(&SCIM2_SERVER).await;
+    let leads = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&leads);
+    let fence = Fence::new(move || asked.load(Ordering::Relaxed));
+    let target = ScimTarget { url: app.proxy.base_url(), ..ScimTarget::default() };
+    let token = BearerToken::new(&app.peer.token).unwrap();
+    let scim = ScimApp::new(&target, token, ScimOptions { allow_loopback: true }, fence).unwrap();
+    let has = scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap();
+    leads.store(false, Ordering::Relaxed);
+    app.proxy.seen();
+    let error = scim.revoke_user("our-ada", &had(&has), DeletionPolicy::Delete).await.unwrap_err();
+    assert_eq!(error.blame, Blame::App);
+    assert!(app.proxy.seen().is_empty(), "not even a question");
 }
