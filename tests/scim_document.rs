@@ -238,10 +238,7 @@ fn discovery_says_what_the_tables_say() {
         change_password: false,
         sort: true,
         etag: true,
-        pagination: discovery::Pagination {
-            sizes: PAGES,
-            cursor_timeout: std::time::Duration::from_mins(1),
-        },
+        pagination: discovery::Pagination { sizes: PAGES, cursor_timeout: std::time::Duration::from_mins(1) },
     };
     let config = discovery::service_provider_config(&features, "https://x/scim");
     assert_eq!((&config["filter"]["maxResults"], &config["bulk"]["supported"]), (&json!(200), &json!(false)));

@@ -404,7 +404,7 @@ async fn a_deleted_tenant_keeps_its_users_unless_a_person_confirms() {
     user.metadata.labels = Some([(names::LABEL_ORIGIN.to_owned(), names::ORIGIN_RECEIVER.to_owned())].into());
     users.create(&PostParams::default(), &user).await.unwrap();
     it.tenants.delete("okta", &DeleteParams::default()).await.unwrap();
-    let waits = it.condition("Stalled", "True", "ConfirmationNeeded").await;
+    let waits = it.condition("Stalled", "True", "DeletionNotConfirmed").await;
     assert!(waits.message.contains("rollcall.dev/confirm-deletion=okta"), "{}", waits.message);
     assert!(users.get_opt("ada").await.unwrap().is_some());
     it.change(json!({"metadata": {"annotations": {names::ANNOTATION_CONFIRM_DELETION: "okta"}}})).await;

@@ -10,18 +10,12 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{Api, Client};
+use kube::Api;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    conditions::{self, Verdict},
-    status_update::update_status,
-};
-use crate::api::{
-    AppliedState, AppliedTo, Team, TeamStatus, User, UserStatus, names::CONDITION_NAME_CONFLICT as CONFLICT,
-};
+use super::{Context, status_update::update_status};
+use crate::api::{AppliedTo, Team, User};
 
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -42,7 +36,7 @@ pub(crate) enum Subject {
 }
 
 /// Rows by app; `None` takes an app's row away.
-type Rows = BTreeMap<String, Option<AppliedTo>>;
+pub(super) type Rows = BTreeMap<String, Option<AppliedTo>>;
 
 /// Whether another object has the name of this one.
 #[derive(Clone, Debug)]
@@ -55,9 +49,9 @@ pub(crate) struct NameReport {
 
 /// What is to be written about one object.
 #[derive(Clone, Debug, Default)]
-struct News {
-    rows: Rows,
-    name: Option<NameReport>,
+pub(super) struct News {
+    pub(super) rows: Rows,
+    pub(super) name: Option<NameReport>,
 }
 
 /// Where workers report to. Cheap to clone.
@@ -88,8 +82,17 @@ impl Reporter {
         self.add(namespace.clone(), subject, News { rows: Rows::new(), name: Some(name) }, true);
     }
 
-    /// Writes reports until `stop`, and then those that still wait.
-    pub(crate) async fn run(&self, client: Client, stop: CancellationToken) {
+    /// Says that a status is not true any more, although no row has changed.
+    pub(super) fn look(&self, namespace: &Arc<str>, subject: Subject) {
+        self.add(namespace.clone(), subject, News::default(), true);
+    }
+
+    /// Writes reports until `stop`, and then those that still wait. It begins when all apps are known, because each
+    /// counts.
+    pub(super) async fn run(&self, context: &Context, stop: CancellationToken) {
+        if stop.run_until_cancelled(context.apps.wait_until_listed()).await.is_none() {
+            return;
+        }
         loop {
             let stopping = tokio::select! {
                 () = self.0.news.notified() => { tokio::time::sleep(GATHER).await; false }
@@ -97,12 +100,9 @@ impl Reporter {
             };
             let waiting = std::mem::take(&mut *self.waiting());
             let failed = stream::iter(waiting)
-                .map(|((namespace, subject), news)| {
-                    let client = client.clone();
-                    async move {
-                        let written = write(&client, &namespace, &subject, &news).await;
-                        written.err().map(|error| (error, namespace, subject, news))
-                    }
+                .map(async |((namespace, subject), news)| {
+                    let written = write(context, &namespace, &subject, &news).await;
+                    written.err().map(|error| (error, namespace, subject, news))
                 })
                 .buffer_unordered(AT_ONCE)
                 .filter_map(std::future::ready);
@@ -143,85 +143,20 @@ impl Reporter {
     }
 }
 
-async fn write(client: &Client, namespace: &str, subject: &Subject, news: &News) -> kube::Result<()> {
+async fn write(context: &Context, namespace: &str, subject: &Subject, news: &News) -> kube::Result<()> {
     let written = match subject {
         Subject::User(id) => {
-            let api: Api<User> = Api::namespaced(client.clone(), namespace);
-            update_status(&api, id, |user| {
-                let UserStatus { conditions, apps, .. } = user.status.get_or_insert_default();
-                let generation = user.metadata.generation;
-                let summary = merge(apps, conditions, news, generation);
-                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
-                user.status = Some(UserStatus { observed_generation: generation, conditions, summary, apps });
-            })
-            .await
+            let api: Api<User> = Api::namespaced(context.client.clone(), namespace);
+            update_status(&api, id, |user| context.renew_user(user, news)).await
         }
         Subject::Team(id) => {
-            let api: Api<Team> = Api::namespaced(client.clone(), namespace);
-            update_status(&api, id, |team| {
-                let TeamStatus { conditions, apps, .. } = team.status.get_or_insert_default();
-                let generation = team.metadata.generation;
-                let summary = merge(apps, conditions, news, generation);
-                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
-                team.status = Some(TeamStatus { observed_generation: generation, conditions, summary, apps });
-            })
-            .await
+            let api: Api<Team> = Api::namespaced(context.client.clone(), namespace);
+            update_status(&api, id, |team| context.renew_team(team, news)).await
         }
     };
     match written {
         // It is gone, and nobody needs its status any more.
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         written => written,
-    }
-}
-
-/// Puts news into a status; gives back the summary for people.
-fn merge(
-    apps: &mut Vec<AppliedTo>,
-    conditions: &mut Vec<Condition>,
-    news: &News,
-    generation: Option<i64>,
-) -> Option<String> {
-    if let Some(NameReport { generation: about, conflict }) = &news.name
-        && *about == generation
-    {
-        let (reason, message) =
-            conflict.as_deref().map_or(("NameClaimed", "the name is this object's"), |it| (CONFLICT, it));
-        conditions::put(conditions, CONFLICT, conflict.is_some(), reason, message, generation);
-    }
-    for (name, row) in &news.rows {
-        apps.retain(|it| &it.name != name);
-        apps.extend(row.clone());
-    }
-    apps.sort_by(|a, b| a.name.cmp(&b.name));
-    let behind = |row: &&AppliedTo| {
-        row.state == AppliedState::Failing || row.revision.is_none_or(|it| Some(it) < generation)
-    };
-    let agreed = apps.len() - apps.iter().filter(behind).count();
-    let failing: Vec<&str> =
-        apps.iter().filter(|row| row.state == AppliedState::Failing).map(|row| row.name.as_str()).collect();
-    let conflict = conditions
-        .iter()
-        .find(|it| it.type_ == CONFLICT && it.status == "True" && it.observed_generation == generation);
-    let verdict = if let Some(conflict) = conflict {
-        Verdict::stalled(CONFLICT, &conflict.message)
-    } else if !failing.is_empty() {
-        Verdict::reconciling(
-            "AppsFailing",
-            &format!("could not be applied to {}; it is tried again", failing.join(", ")),
-        )
-    } else if agreed < apps.len() {
-        Verdict::reconciling(
-            "Applying",
-            &format!("{agreed} of {} apps have the present revision", apps.len()),
-        )
-    } else {
-        Verdict::ready("Applied", &format!("{agreed} of {} apps have the present revision", apps.len()))
-    };
-    conditions::set(conditions, &verdict, generation);
-    match (apps.is_empty(), failing.is_empty()) {
-        (true, _) => None,
-        (false, true) => Some(format!("{agreed}/{}", apps.len())),
-        (false, false) => Some(format!("{agreed}/{}, failing: {}", apps.len(), failing.join(","))),
     }
 }

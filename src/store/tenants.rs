@@ -11,13 +11,13 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{
     TenantKey,
@@ -50,7 +50,8 @@ pub struct Access {
 pub struct Tenants {
     known: RwLock<Known>,
     used: Notify,
-    lists_missing: AtomicUsize,
+    suspensions: Notify,
+    lists_missing: watch::Sender<usize>,
     /// Where tenants can be looked at; known once they are followed.
     pub(super) source: OnceLock<Source>,
     pub(super) looks: Looks,
@@ -62,7 +63,8 @@ impl Default for Tenants {
         Self {
             known: RwLock::default(),
             used: Notify::new(),
-            lists_missing: AtomicUsize::new(1),
+            suspensions: Notify::new(),
+            lists_missing: watch::Sender::new(1),
             source: OnceLock::new(),
             looks: Looks::default(),
         }
@@ -97,6 +99,7 @@ struct Known {
 #[derive(Debug, Default)]
 struct KnownTenant {
     version: u64,
+    suspended: bool,
     tokens: Vec<KnownToken>,
 }
 
@@ -139,8 +142,10 @@ impl Tenants {
     /// Takes over a tenant as the API server shows it, unless a later version is known. One that is being deleted
     /// has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
-        if let Some(key) = key(tenant) {
-            self.write().apply(&key, tenant);
+        if let Some(key) = key(tenant)
+            && self.write().apply(&key, tenant)
+        {
+            self.suspensions.notify_one();
         }
     }
 
@@ -150,8 +155,9 @@ impl Tenants {
         let mut known = self.write();
         if known.forgotten == forgotten
             && let Some(key) = key(tenant)
+            && known.apply(&key, tenant)
         {
-            known.apply(&key, tenant);
+            self.suspensions.notify_one();
         }
     }
 
@@ -164,7 +170,19 @@ impl Tenants {
     pub fn remove(&self, key: &TenantKey) {
         let mut known = self.write();
         known.forgotten += 1;
-        known.tenants.remove(key);
+        if known.tenants.remove(key).is_some_and(|it| it.suspended) {
+            self.suspensions.notify_one();
+        }
+    }
+
+    /// Whether a person has suspended a tenant. One that is gone, or is going, is not.
+    pub fn is_suspended(&self, key: &TenantKey) -> bool {
+        self.read().tenants.get(key).is_some_and(|it| it.suspended)
+    }
+
+    /// Resolves once a tenant was suspended or resumed since the last call. For one caller at a time.
+    pub async fn wait_for_suspension(&self) {
+        self.suspensions.notified().await;
     }
 
     /// Forgets every tenant of a namespace (or of all) that is not among `present`.
@@ -173,23 +191,30 @@ impl Tenants {
         let mut known = self.write();
         known.forgotten += 1;
         known.tenants.retain(|key, _| elsewhere(key) || present.contains(key));
+        self.suspensions.notify_one();
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
     pub fn not_ready(&self) -> Vec<String> {
-        match self.lists_missing.load(Ordering::Acquire) {
+        match *self.lists_missing.borrow() {
             0 => Vec::new(),
             _ => vec!["store: tenants have not been listed yet".to_owned()],
         }
     }
 
+    /// Waits until every tenant has been read from the API server once.
+    pub async fn wait_until_ready(&self) {
+        // The sender is `self`, so it can't be gone.
+        let _ = self.lists_missing.subscribe().wait_for(|missing| *missing == 0).await;
+    }
+
     /// So many lists must be done until tokens can be checked.
     pub(super) fn expect_lists(&self, count: usize) {
-        self.lists_missing.store(count, Ordering::Release);
+        self.lists_missing.send_replace(count);
     }
 
     pub(super) fn list_is_done(&self) {
-        self.lists_missing.fetch_sub(1, Ordering::AcqRel);
+        self.lists_missing.send_modify(|missing| *missing -= 1);
     }
 
     /// The uses that the statuses should show and don't yet.
@@ -221,15 +246,18 @@ impl Tenants {
 }
 
 impl Known {
-    fn apply(&mut self, key: &TenantKey, tenant: &ScimTenant) {
+    /// Says whether the tenant was suspended or resumed by it.
+    fn apply(&mut self, key: &TenantKey, tenant: &ScimTenant) -> bool {
         let known = self.tenants.entry(key.clone()).or_default();
         let version = version(tenant);
         if version < known.version {
-            return;
+            return false;
         }
         let leaving = tenant.metadata.deletion_timestamp.is_some();
         let tokens = if leaving { Vec::new() } else { known_tokens(key, tenant, &known.tokens) };
-        *known = KnownTenant { version, tokens };
+        let (before, suspended) = (known.suspended, tenant.spec.suspend && !leaving);
+        *known = KnownTenant { version, suspended, tokens };
+        before != suspended
     }
 }
 

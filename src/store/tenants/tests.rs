@@ -111,7 +111,11 @@ fn a_removed_tenant_lets_nobody_in() {
 fn a_suspended_tenant_still_knows_its_callers() {
     let mut suspended = tenant(vec![], vec![row("default", &token(1))]);
     suspended.spec.suspend = true;
-    assert!(check(&with(&suspended), &token(1)).unwrap().suspended);
+    let tenants = with(&suspended);
+    assert!(check(&tenants, &token(1)).unwrap().suspended);
+    assert!(tenants.is_suspended(&TenantKey::new("acme", "okta")));
+    tenants.remove(&TenantKey::new("acme", "okta"));
+    assert!(!tenants.is_suspended(&TenantKey::new("acme", "okta")), "one that is gone is not suspended");
 }
 
 #[test]

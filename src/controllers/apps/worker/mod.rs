@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    app_status::Summary,
+    app_status::{Counts, Standing, Summary},
     connect::Connected,
     desired::InScope,
     queue::{Key, Queue},
@@ -109,10 +109,14 @@ impl Worker {
         let mut changes = self.context.store.directory().subscribe();
         self.load();
         self.look_at_everything(Duration::ZERO);
+        // Before anything is asked of the app, so that its status never says what an earlier spec was about.
+        self.write_status().await;
         let mut resync = tokio::time::interval_at(Instant::now() + self.resync, self.resync);
         let mut status = tokio::time::interval(STATUS_EVERY);
-        loop {
-            self.start_calls().await;
+        while !(self.leaving && self.is_done()) {
+            if stop.run_until_cancelled(self.start_calls()).await.is_none() {
+                break;
+            }
             let wake = self.next_wake();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -129,9 +133,6 @@ impl Worker {
                 }
                 _ = status.tick(), if self.status_dirty => {
                     self.write_status().await;
-                    if self.leaving && self.is_done() {
-                        break;
-                    }
                 }
             }
         }
@@ -283,13 +284,16 @@ impl Worker {
     async fn write_status(&mut self) {
         let pending = self.queue.pending(Instant::now());
         let rows = self.rows.iter().filter(|(key, _)| self.exists(key));
-        let mut summary = Summary::of(rows);
-        summary.pending = pending;
-        summary.outage = self.outage.as_ref().map(|it| it.message.clone());
-        if pending == 0 && summary.failing == 0 && summary.outage.is_none() {
+        let counts = Counts { pending, ..Counts::of(rows) };
+        let standing = match (&self.outage, &self.connected) {
+            (Some(outage), _) => Standing::Unavailable(outage.message.clone()),
+            (None, Some(_)) => Standing::Connected,
+            (None, None) => Standing::Connecting,
+        };
+        if pending == 0 && counts.failing == 0 && matches!(standing, Standing::Connected) {
             self.synced_at = Some(Timestamp::now());
         }
-        summary.synced_at = self.synced_at;
+        let summary = Summary { standing, counts: Some(counts), synced_at: self.synced_at };
         self.status_dirty = super::app_status::write(&self.context, &self.app, summary).await.is_err();
     }
 }
