@@ -144,7 +144,13 @@ fn modified(metadata: &kube::api::ObjectMeta) -> Option<Timestamp> {
     metadata.annotations.as_ref()?.get(names::ANNOTATION_MODIFIED_AT)?.parse().ok()
 }
 
-/// Whether the identity provider may write it: people's own objects only have what people declare.
+/// Whether the identity provider may write it: it has pushed it, or people allow it to take it over.
+pub(super) fn may_be_written(object: &impl ResourceExt) -> bool {
+    is_receivers(object)
+        || object.annotations().get(names::ANNOTATION_ADOPT).is_some_and(|allowed| allowed == "true")
+}
+
+/// Whether it is the identity provider's: people's own objects only have what people declare.
 pub(super) fn is_receivers(object: &impl ResourceExt) -> bool {
     object.labels().get(names::LABEL_ORIGIN).is_some_and(|origin| origin == names::ORIGIN_RECEIVER)
 }

@@ -6,9 +6,14 @@ mod access;
 mod advertised;
 mod answers;
 mod bulk;
+mod declared;
 mod end;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
+#[path = "../replicas/gate.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod gate;
+mod late_watch;
 mod limits;
 mod log;
 mod outage;
