@@ -2,32 +2,38 @@
 //!
 //! A claim is a `Lease` named after a hash of tenant, attribute and folded value, so create-if-absent makes it
 //! exclusive, whatever replicas and caches do. A Lease, because it is small, built in, and has the fields that a claim
-//! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe.
+//! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe; this makes the calls
+//! that it asks for.
 
-mod protocol;
+mod lease;
+pub mod protocol;
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
+    api::{DeleteParams, Preconditions},
 };
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::protocol::{Claim, Holder, Step};
+use self::{
+    lease::{holder_of, lease_of, version_of},
+    protocol::{
+        Acquire, Acquired, Answer, Ask, Holder, Machine, Next, Orphan, Outcome, Refusal, Retire, Write,
+    },
+};
 use super::{
-    api_error::{call, is_already_exists, is_conflict, is_not_found},
+    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
     claimant::Claimant,
     error::StoreError,
+    meta::{exactly, post_params},
     tenant::TenantKey,
 };
-use crate::{api::names, scim::fold::fold_case};
+use crate::api::names;
+
+pub(super) use self::lease::{claim_of, claim_on};
 
 /// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
 /// shorter than an identity provider's patience.
@@ -36,20 +42,41 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The claims of one kind of object in one namespace.
+/// The claims of one kind of object in one tenant.
 #[derive(Clone, Debug)]
 pub(super) struct Claims<K: Claimant> {
     leases: Api<Lease>,
     holders: Api<K>,
+    tenant: TenantKey,
 }
 
-/// A claim that we hold; proof for the write that follows.
+/// What a machine wants of whoever knows the object.
 #[derive(Debug)]
-pub(super) struct Held {
-    name: String,
-    version: Option<String>,
-    /// Whether it was ours before, so that a failure afterwards must not give it up.
-    pub(super) was_ours: bool,
+pub(super) enum Turn {
+    /// To write it.
+    Write,
+    /// To look whether it was written.
+    Look,
+    /// Nothing more.
+    End(Outcome),
+}
+
+/// A deleted object.
+#[derive(Debug)]
+pub(super) enum Deleted<K> {
+    /// It is there until its finalizers are gone.
+    Marked(K),
+    /// It is gone.
+    Gone,
+}
+
+/// Why an object was not put.
+#[derive(Debug)]
+pub(super) enum PutError {
+    /// The API server's answer, or that there was none.
+    Call(CallError),
+    /// Something before, so that it was not even tried.
+    Before(StoreError),
 }
 
 /// Who owns a name.
@@ -61,111 +88,163 @@ pub(super) enum Owner {
     Another(String),
 }
 
+impl PutError {
+    /// What it means to a machine.
+    pub(super) fn answer(&self) -> Answer {
+        match self {
+            Self::Call(error) => answer_of(error),
+            Self::Before(_) => Answer::Refused(Refusal::Other),
+        }
+    }
+}
+
+impl From<CallError> for PutError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<PutError> for StoreError {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Call(error) => error.into(),
+            PutError::Before(error) => error,
+        }
+    }
+}
+
 impl<K: Claimant> Claims<K> {
-    pub(super) fn new(client: &Client, namespace: &str) -> Self {
+    pub(super) fn new(client: &Client, tenant: &TenantKey) -> Self {
         Self {
-            leases: Api::namespaced(client.clone(), namespace),
-            holders: Api::namespaced(client.clone(), namespace),
+            leases: Api::namespaced(client.clone(), &tenant.namespace),
+            holders: Api::namespaced(client.clone(), &tenant.namespace),
+            tenant: tenant.clone(),
         }
     }
 
-    /// Makes sure that nobody but the object `id` may use `value`. To be called before each attempt to write that
-    /// value to the object, after reading the object.
-    pub(super) async fn acquire(
+    /// The objects that hold claims.
+    pub(super) fn holders(&self) -> &Api<K> {
+        &self.holders
+    }
+
+    /// The name of the claim on a value.
+    pub(super) fn on(&self, value: &str) -> protocol::Text {
+        claim_on::<K>(&self.tenant, value).into()
+    }
+
+    /// Makes one attempt to write an object: `put` writes it, and `is_ours` recognises it if the answer to its creation
+    /// was lost. `None` if the object has changed since it was read, or its id can't be used.
+    pub(super) async fn write<F, Put>(
         &self,
-        tenant: &TenantKey,
-        value: &str,
         id: &str,
-    ) -> Result<Held, StoreError> {
-        let folded = fold_case(value);
-        let name = claim_name::<K>(tenant, &folded);
-        let patience_ends = Instant::now() + PATIENCE;
-        let mut fenced: Option<String> = None;
+        mut write: Write,
+        put: F,
+        is_ours: impl Fn(&K) -> bool,
+    ) -> Result<Option<K>, StoreError>
+    where
+        F: Fn() -> Put,
+        Put: Future<Output = Result<K, PutError>>,
+    {
+        let (mut stored, mut failed) = (None, None);
         loop {
-            let lease = call(self.leases.get_opt(&name)).await?;
-            let (claim, holder_id) = read_claim(lease.as_ref(), id);
-            let holder = match (claim, holder_id) {
-                (Claim::Others, Some(holder)) => Some(self.look_at(tenant, holder, &folded).await?),
-                (Claim::Free | Claim::Ours | Claim::Others, _) => None,
+            let (machine, turn) = self.advance(write).await?;
+            let answer = match turn {
+                Turn::Write => match put().await {
+                    Ok(object) => Answer::Stored(version_of(stored.insert(object))),
+                    Err(error) => failed.insert(error).answer(),
+                },
+                Turn::Look => match call(self.holders.get_opt(id)).await {
+                    Ok(Some(object)) if is_ours(&object) => Answer::Stored(version_of(stored.insert(object))),
+                    Ok(_) | Err(_) => Answer::Lost,
+                },
+                Turn::End(Outcome::Stored) => return Ok(stored),
+                Turn::End(Outcome::Outdated) => return Ok(None),
+                Turn::End(Outcome::Taken) => {
+                    return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE });
+                }
+                Turn::End(Outcome::Failed) => return Err(failed.map_or_else(unknown, StoreError::from)),
             };
-            let version = lease.as_ref().and_then(ResourceExt::resource_version);
-            let was_fenced = fenced.is_some() && fenced == version;
-            let written = match protocol::acquire(claim, holder, Instant::now() < patience_ends, was_fenced) {
-                Step::Taken => return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE }),
-                Step::Wait => {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                    continue;
-                }
-                Step::Fence => {
-                    // The version of the claim that was read *before* the fence is the one that must be swapped.
-                    fenced = version;
-                    self.fence(tenant, holder_id.unwrap_or_default(), &folded).await?;
-                    continue;
-                }
-                Step::Create => {
-                    call(self.leases.create(&params(), &lease_of::<K>(tenant, &name, id, None))).await
-                }
-                Step::Refresh | Step::TakeOver => {
-                    let lease = lease_of::<K>(tenant, &name, id, version);
-                    return match call(self.leases.replace(&name, &params(), &lease)).await {
-                        Ok(lease) => Ok(held(name, &lease, claim == Claim::Ours)),
-                        Err(error) if is_conflict(&error) || is_not_found(&error) => continue,
-                        Err(error) => Err(error.into()),
+            write = machine.told(answer, false);
+        }
+    }
+
+    /// Marks an object as deleted, in the version that was looked at, and gives up its claim. `None` if it has changed
+    /// since.
+    pub(super) async fn retire(&self, object: &K) -> Result<Option<Deleted<K>>, StoreError> {
+        let id = object.name_any();
+        let mut retire = Retire::new(id.as_str().into(), claim_of(object).into());
+        let mut result = Ok(None);
+        loop {
+            let (machine, turn) = self.advance(retire).await?;
+            match turn {
+                Turn::End(_) => return result,
+                Turn::Write | Turn::Look => {
+                    let answer = match call(self.holders.delete(&id, &exactly(object.meta()))).await {
+                        Ok(deleted) => {
+                            result = Ok(Some(deleted.left().map_or(Deleted::Gone, Deleted::Marked)));
+                            Answer::Stored(version_of(object))
+                        }
+                        Err(error) => {
+                            let answer = answer_of(&error);
+                            if is_not_found(&error) {
+                                result = Err(StoreError::NotFound { kind: K::SCIM_KIND, id: id.clone() });
+                            } else if !is_conflict(&error) {
+                                result = Err(error.into());
+                            }
+                            answer
+                        }
                     };
+                    retire = machine.told(answer, false);
                 }
-            };
-            match written {
-                Ok(lease) => return Ok(held(name, &lease, false)),
-                Err(error) if is_already_exists(&error) => {}
-                Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Goes on until the machine wants something of its caller, who then tells it the answer.
+    pub(super) async fn advance<M: Machine>(&self, mut machine: M) -> Result<(M, Turn), StoreError> {
+        let mut teller = Teller::new();
+        loop {
+            let ask = match machine.next() {
+                Next::Ask(Ask::Write) => return Ok((machine, Turn::Write)),
+                Next::Ask(Ask::Look) => return Ok((machine, Turn::Look)),
+                Next::End(Outcome::Failed) => {
+                    let failed = teller.error.take().map(StoreError::from);
+                    return failed.map_or(Ok((machine, Turn::End(Outcome::Failed))), Err);
+                }
+                Next::End(outcome) => return Ok((machine, Turn::End(outcome))),
+                Next::Ask(ask) => ask,
+            };
+            let answer = teller.ask(self, ask).await;
+            machine = machine.told(answer, teller.is_patient());
         }
     }
 
     /// Makes sure that `id`, an object that exists and uses `value`, has the claim on it, whoever wrote it. Writes
     /// nothing if it has; tells who has it instead if somebody else uses the value.
-    pub(super) async fn settle(
-        &self,
-        tenant: &TenantKey,
-        value: &str,
-        id: &str,
-    ) -> Result<Owner, StoreError> {
-        let name = claim_name::<K>(tenant, &fold_case(value));
-        let lease = call(self.leases.get_opt(&name)).await?;
-        if read_claim(lease.as_ref(), id).0 == Claim::Ours {
+    pub(super) async fn settle(&self, value: &str, id: &str) -> Result<Owner, StoreError> {
+        let claim = self.on(value);
+        if self.holder(&claim).await?.as_deref() == Some(id) {
             return Ok(Owner::It);
         }
-        match self.acquire(tenant, value, id).await {
-            Ok(_) => Ok(Owner::It),
-            Err(StoreError::Taken { .. }) => {
-                let lease = call(self.leases.get_opt(&name)).await?;
-                let holder = read_claim(lease.as_ref(), id).1.unwrap_or_default();
-                Ok(Owner::Another(holder.to_owned()))
+        let mut teller = Teller::new();
+        let mut acquire = Acquire::new(claim.clone(), id.into());
+        let acquired = loop {
+            match acquire.next() {
+                Ok(ask) => acquire = acquire.told(teller.ask(self, ask).await, teller.is_patient()),
+                Err(acquired) => break acquired,
             }
-            Err(error) => Err(error),
+        };
+        match acquired {
+            Acquired::Held(_) => Ok(Owner::It),
+            Acquired::Taken => Ok(Owner::Another(self.holder(&claim).await?.unwrap_or_default())),
+            Acquired::Failed => Err(teller.error.map_or_else(unknown, StoreError::from)),
         }
     }
 
-    /// Gives a claim up after the write that it was for has failed, or the value is not used any more. What can't be
-    /// deleted now is found by the sweeper, and by whoever wants the value next.
-    pub(super) async fn give_up(&self, held: Held) {
-        let Held { name, version, was_ours } = held;
-        if !was_ours {
-            self.delete(&name, version).await;
-        }
-    }
-
-    /// Deletes the claim of `value`, if `id` holds it.
-    pub(super) async fn release(&self, tenant: &TenantKey, value: &str, id: &str) {
-        let name = claim_name::<K>(tenant, &fold_case(value));
-        match call(self.leases.get_opt(&name)).await {
-            Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
-                self.delete(&name, lease.resource_version()).await;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
-            }
+    /// Deletes the claim of `value`, if `id` holds it: an object that is gone, or doesn't use the value.
+    pub(super) async fn release(&self, value: &str, id: &str) {
+        if let Err(error) = self.advance(Retire::claim_alone(id.into(), self.on(value))).await {
+            tracing::warn!(%error, "could not release a claim; it will be swept later");
         }
     }
 
@@ -177,108 +256,129 @@ impl<K: Claimant> Claims<K> {
         older_than: Timestamp,
         known: Option<&K>,
     ) -> Result<bool, StoreError> {
-        let spec = lease.spec.as_ref();
-        let acquired = spec.and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
-        let (Some(holder), Some(tenant)) =
-            (spec.and_then(|spec| spec.holder_identity.as_deref()), lease.labels().get(names::LABEL_TENANT))
-        else {
-            return Ok(false);
-        };
-        if acquired.is_none_or(|acquired| acquired > older_than) {
+        let acquired = lease.spec.as_ref().and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
+        let holder = holder_of(lease);
+        if holder.is_empty()
+            || acquired.is_none_or(|acquired| acquired > older_than)
+            || known.is_some_and(|object| claim_of(object) == lease.name_any())
+        {
             return Ok(false);
         }
-        let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
-        // The name is a hash of the value that it keeps, so the holder's value tells whether it is used.
-        let uses_it =
-            |object: &K| claim_name::<K>(&tenant, &fold_case(object.unique_value())) == lease.name_any();
-        if known.is_some_and(uses_it) {
-            return Ok(false);
-        }
-        let used = |object: Option<K>| {
-            object.is_some_and(|it| it.meta().deletion_timestamp.is_none() && uses_it(&it))
-        };
-        if used(call(self.holders.get_opt(holder)).await?) {
-            return Ok(false);
-        }
-        // No folded value is the empty one, so the holder counts as using another.
-        self.fence(&tenant, holder, "").await?;
-        if used(call(self.holders.get_opt(holder)).await?) {
-            return Ok(false);
-        }
-        self.delete(&lease.name_any(), lease.resource_version()).await;
-        Ok(true)
+        let orphan = Orphan::new(lease.name_any().into(), version_of(lease), holder.into());
+        let (_, turn) = self.advance(orphan).await?;
+        Ok(matches!(turn, Turn::End(Outcome::Stored)))
     }
 
-    async fn delete(&self, name: &str, resource_version: Option<String>) {
-        let preconditions = Some(Preconditions { resource_version, uid: None });
-        let params = DeleteParams { preconditions, ..DeleteParams::default() };
-        match call(self.leases.delete(name, &params)).await {
-            Ok(_) => {}
-            Err(error) if is_not_found(&error) || is_conflict(&error) => {}
-            Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
-            }
-        }
+    async fn holder(&self, claim: &str) -> Result<Option<String>, StoreError> {
+        Ok(call(self.leases.get_opt(claim)).await?.map(|lease| holder_of(&lease).to_owned()))
     }
 
-    async fn look_at(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<Holder, StoreError> {
-        let holder = call(self.holders.get_opt(id)).await?;
-        let missing = if may_be_created(id) { Holder::Missing } else { Holder::Gone };
-        Ok(holder.map_or(missing, |object| {
-            if object.meta().deletion_timestamp.is_some() {
-                Holder::Deleting
-            } else if object
-                .labels()
-                .get(names::LABEL_ORIGIN)
-                .is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
-            {
-                Holder::Placeholder
-            } else if object.tenant() == tenant.name.as_ref() && fold_case(object.unique_value()) == folded {
-                Holder::UsesIt
-            } else {
-                Holder::UsesAnother
+    /// Makes the call that a machine asks for. `seen` is the last holder that was looked at.
+    pub(super) async fn call(&self, ask: Ask, seen: &mut Option<K>) -> Result<Answer, CallError> {
+        let stored = match ask {
+            Ask::Claim { claim } => {
+                let lease = call(self.leases.get_opt(&claim)).await?;
+                return Ok(Answer::Claim(lease.map(|lease| (holder_of(&lease).into(), version_of(&lease)))));
             }
-        }))
-    }
-
-    /// A write to the holder, after which it can't use the value by a decision that it took before.
-    pub(super) async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
-        let Some(mut object) = call(self.holders.get_opt(id)).await? else {
-            if !may_be_created(id) {
-                return Ok(());
+            Ask::Holder { id, claim } => {
+                *seen = call(self.holders.get_opt(&id)).await?;
+                let version = seen.as_ref().map(version_of);
+                return Ok(Answer::Holder(look_at(seen.as_ref(), &id, |it| claim_of(it) == *claim), version));
             }
-            let placeholder = K::placeholder(tenant, id);
-            return match call(self.holders.create(&params(), &placeholder)).await {
-                Ok(_) => Ok(()),
-                // It has come to be in the meantime: to be looked at again.
-                Err(error) if is_already_exists(&error) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
+            Ask::Wait => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                return Ok(Answer::Waited);
+            }
+            Ask::CreateClaim { claim, holder } => {
+                let lease = lease_of::<K>(&self.tenant, &claim, &holder, None);
+                version_of(&call(self.leases.create(&post_params(), &lease)).await?)
+            }
+            Ask::SwapClaim { claim, holder, version } => {
+                let lease = lease_of::<K>(&self.tenant, &claim, &holder, Some(&version));
+                version_of(&call(self.leases.replace(&claim, &post_params(), &lease)).await?)
+            }
+            Ask::DeleteClaim { claim, version } => {
+                call(self.leases.delete(&claim, &in_version(&version))).await?;
+                version
+            }
+            Ask::Placeholder { id } => {
+                let placeholder = K::placeholder(&self.tenant, &id);
+                version_of(&call(self.holders.create(&post_params(), &placeholder)).await?)
+            }
+            Ask::Touch { id, version } => {
+                let Some(mut object) = seen.take().filter(|seen| version_of(seen) == version) else {
+                    return Ok(Answer::Refused(Refusal::Outdated));
+                };
+                let now = Timestamp::now().to_string();
+                object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), now);
+                version_of(&call(self.holders.replace(&id, &post_params(), &object)).await?)
+            }
+            // These are the caller's.
+            Ask::Write | Ask::Look => return Ok(Answer::Lost),
         };
-        if object.meta().deletion_timestamp.is_some() || fold_case(object.unique_value()) == folded {
-            return Ok(());
-        }
-        object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), Timestamp::now().to_string());
-        match call(self.holders.replace(id, &params(), &object)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_conflict(&error) || is_not_found(&error) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Answer::Stored(stored))
     }
 }
 
-fn held(name: String, lease: &Lease, was_ours: bool) -> Held {
-    Held { name, version: lease.resource_version(), was_ours }
+/// Makes calls for a machine, and remembers what it need not know: time, errors, and objects.
+struct Teller<K> {
+    patience_ends: Instant,
+    seen: Option<K>,
+    error: Option<CallError>,
 }
 
-fn params() -> PostParams {
-    PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
+impl<K: Claimant> Teller<K> {
+    fn new() -> Self {
+        Self { patience_ends: Instant::now() + PATIENCE, seen: None, error: None }
+    }
+
+    fn is_patient(&self) -> bool {
+        Instant::now() < self.patience_ends
+    }
+
+    async fn ask(&mut self, claims: &Claims<K>, ask: Ask) -> Answer {
+        let releases = matches!(ask, Ask::DeleteClaim { .. });
+        let error = match claims.call(ask, &mut self.seen).await {
+            Ok(answer) => return answer,
+            Err(error) => error,
+        };
+        let answer = answer_of(&error);
+        if !releases {
+            self.error = Some(error);
+        } else if !matches!(answer, Answer::Refused(Refusal::Outdated)) {
+            tracing::warn!(%error, "could not release a claim; it will be swept later");
+        }
+        answer
+    }
 }
 
-fn read_claim<'a>(lease: Option<&'a Lease>, id: &str) -> (Claim, Option<&'a str>) {
-    let Some(lease) = lease else { return (Claim::Free, None) };
-    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-    (if holder == id { Claim::Ours } else { Claim::Others }, Some(holder))
+/// What a failed call means to a machine.
+pub(super) fn answer_of(error: &CallError) -> Answer {
+    if is_already_exists(error) {
+        Answer::Refused(Refusal::Exists)
+    } else if is_conflict(error) || is_not_found(error) {
+        Answer::Refused(Refusal::Outdated)
+    } else if is_ambiguous(error) {
+        Answer::Lost
+    } else {
+        Answer::Refused(Refusal::Other)
+    }
+}
+
+/// What an object is to a claim (or a slice) that names it.
+pub(super) fn look_at<K: Claimant>(object: Option<&K>, id: &str, uses_it: impl Fn(&K) -> bool) -> Holder {
+    let Some(object) = object else {
+        return if may_be_created(id) { Holder::Missing } else { Holder::Gone };
+    };
+    if object.meta().deletion_timestamp.is_some() {
+        Holder::Deleting
+    } else if object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER) {
+        Holder::Placeholder
+    } else if uses_it(object) {
+        Holder::UsesIt
+    } else {
+        Holder::UsesAnother
+    }
 }
 
 /// Whether the receiver may be about to create an object of this name: its ids are UUIDs. Under another name only
@@ -287,52 +387,14 @@ fn may_be_created(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok()
 }
 
-/// The name of the claim that an object should have.
-pub(super) fn claim_of<K: Claimant>(object: &K) -> String {
-    let tenant = TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant());
-    claim_name::<K>(&tenant, &fold_case(object.unique_value()))
+/// A machine that fails without an error was told an answer to another question.
+fn unknown() -> StoreError {
+    let reason = "the API server gave an unexpected answer".to_owned();
+    StoreError::Unavailable { reason, retry_after: LOOK_AGAIN }
 }
 
-/// The name keeps the value itself out of object names and logs; 160 bits of SHA-256 don't collide.
-fn claim_name<K: Claimant>(tenant: &TenantKey, folded: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(tenant.name.as_bytes())
-        .chain_update([0])
-        .chain_update(K::ATTRIBUTE)
-        .chain_update([0])
-        .chain_update(folded)
-        .finalize();
-    let mut name = format!("{}-", K::ATTRIBUTE.to_ascii_lowercase());
-    for byte in digest.iter().take(20) {
-        // Writing to a String does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
-
-fn lease_of<K: Claimant>(
-    tenant: &TenantKey,
-    name: &str,
-    id: &str,
-    resource_version: Option<String>,
-) -> Lease {
-    let labels = [
-        (names::LABEL_MANAGED_BY, names::MANAGER),
-        (names::LABEL_TENANT, &tenant.name),
-        (names::LABEL_CLAIM, K::ATTRIBUTE),
-    ];
-    Lease {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(tenant.namespace.to_string()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            resource_version,
-            ..ObjectMeta::default()
-        },
-        spec: Some(LeaseSpec {
-            holder_identity: Some(id.to_owned()),
-            acquire_time: Some(MicroTime(Timestamp::now())),
-            ..LeaseSpec::default()
-        }),
-    }
+/// Delete only this version.
+fn in_version(version: &str) -> DeleteParams {
+    let preconditions = Preconditions { resource_version: Some(version.to_owned()), uid: None };
+    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
