@@ -1,0 +1,350 @@
+//! The world in which the claim protocol is checked: writers, their calls, and what may go wrong.
+
+use rollcall::store::claims::protocol::{self, Answer, Ask, Machine, Next, Orphan, Outcome, Refusal, Retire};
+use stateright::{Model, Property};
+
+use super::{
+    alone::{sweeping_leaves_what_is_used, unused_names_can_be_had},
+    server::{IDS, NAMES, Object, Server, Write, text, version},
+    wrong::Wrong,
+};
+
+/// How large the world is.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// Operations at the same time.
+    pub writers: usize,
+    /// Operations altogether. A lost swap that production tries again counts as another one.
+    pub operations: u8,
+    /// Answers that are lost; the call itself happens at any time later, or never.
+    pub lost: u8,
+    /// Users that are there at the beginning, each with the name of its number.
+    pub users: u8,
+    pub wrong: Wrong,
+}
+
+/// What a writer does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Doing {
+    Write(protocol::Write),
+    Retire(Retire),
+    Sweep(Orphan),
+}
+
+/// An operation under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Writer {
+    pub doing: Doing,
+    pub write: Write,
+    /// What is done afterwards, in a protocol that has its order wrong.
+    then: Option<Retire>,
+    /// Whether the write has taken effect.
+    pub done: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub server: Server,
+    pub writers: Vec<Writer>,
+    /// Calls whose answers were lost and that the server has not done yet.
+    under_way: Vec<(Ask, Write)>,
+    started: u8,
+    lost: u8,
+    next_id: u8,
+    /// Ids whose creation, or whose deletion, was acknowledged.
+    acknowledged: [bool; IDS],
+    deleted: [bool; IDS],
+    /// A success was said of something that has not happened.
+    lied: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    Create {
+        name: u8,
+    },
+    Rename {
+        id: u8,
+        name: u8,
+    },
+    Delete {
+        id: u8,
+    },
+    Sweep {
+        claim: u8,
+    },
+    /// A writer's next call is done and answered. A patient one waits for a holder.
+    Step {
+        writer: usize,
+        patient: bool,
+    },
+    /// A writer's next call gets no answer.
+    Lose {
+        writer: usize,
+    },
+    /// The API server does a call whose sender has given up.
+    Late {
+        call: usize,
+    },
+    Crash {
+        writer: usize,
+    },
+    /// The last finalizer of a deleted object is gone.
+    Vanish {
+        id: u8,
+    },
+}
+
+impl Doing {
+    pub fn next(&self) -> Next {
+        match self {
+            Self::Write(machine) => machine.next(),
+            Self::Retire(machine) => machine.next(),
+            Self::Sweep(machine) => machine.next(),
+        }
+    }
+
+    pub fn told(self, answer: Answer, patient: bool) -> Self {
+        match self {
+            Self::Write(machine) => Self::Write(machine.told(answer, patient)),
+            Self::Retire(machine) => Self::Retire(machine.told(answer, patient)),
+            Self::Sweep(machine) => Self::Sweep(machine.told(answer, patient)),
+        }
+    }
+}
+
+impl Writer {
+    fn new(doing: Doing, write: Write) -> Self {
+        Self { doing, write, then: None, done: false }
+    }
+
+    pub fn create(id: u8, name: u8) -> Self {
+        Self::new(Doing::Write(protocol::Write::create(text(name), text(id))), Write::Create { id, name })
+    }
+
+    pub fn sweep(server: &Server, claim: u8) -> Option<Self> {
+        let listed = server.claims[usize::from(claim)]?;
+        let orphan = Orphan::new(text(claim), text(listed.version), text(listed.holder));
+        Some(Self::new(Doing::Sweep(orphan), Write::Nothing))
+    }
+
+    fn rename(server: &Server, id: u8, name: u8) -> Option<Self> {
+        let (old, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
+        let write = protocol::Write::rename(text(id), text(name), text(old));
+        Some(Self::new(Doing::Write(write), Write::Rename { id, name, seen }))
+    }
+
+    fn delete(server: &Server, id: u8, wrong: Wrong) -> Option<Self> {
+        let (name, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
+        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), text(name)));
+        if wrong == Wrong::ClaimGoesBeforeItsObject {
+            let first = Doing::Retire(Retire::claim_alone(text(id), text(name)));
+            return Some(Self { then: Some(retire), ..Self::new(first, write) });
+        }
+        Some(Self::new(Doing::Retire(retire), write))
+    }
+
+    /// Does its next call, and tells the answer. How it ended, if it has.
+    pub fn step(&mut self, server: &mut Server, patient: bool, wrong: Wrong) -> Option<Outcome> {
+        if let Next::Ask(ask) = self.doing.next() {
+            let answer = server.call(&ask, self.write, wrong);
+            self.done |= matches!((&ask, &answer), (Ask::Write, Answer::Stored(_)));
+            self.told(answer, patient);
+        }
+        self.ended()
+    }
+
+    fn told(&mut self, answer: Answer, patient: bool) {
+        self.doing = self.doing.clone().told(answer, patient);
+        if self.doing.next() == Next::Ask(Ask::Wait) {
+            self.doing = self.doing.clone().told(Answer::Waited, patient);
+        }
+    }
+
+    fn ended(&mut self) -> Option<Outcome> {
+        let Next::End(outcome) = self.doing.next() else { return None };
+        let Some(then) = self.then.take() else { return Some(outcome) };
+        self.doing = Doing::Retire(then);
+        None
+    }
+}
+
+impl State {
+    /// Removes a writer whose operation is over.
+    fn finish(&mut self, writer: usize, outcome: Outcome) {
+        let Writer { doing: _, write, then: _, done } = self.writers.remove(writer);
+        match (outcome, write) {
+            (Outcome::Stored, Write::Create { id, .. }) => {
+                self.acknowledged[usize::from(id)] = true;
+                self.lied |= self.server.objects[usize::from(id)].is_none();
+            }
+            (Outcome::Stored, Write::Rename { .. } | Write::Delete { .. }) => self.lied |= !done,
+            (Outcome::Stored | Outcome::Taken | Outcome::Outdated | Outcome::Failed, _) => {}
+        }
+    }
+
+    fn lose(&mut self, writer: usize, wrong: Wrong) -> Option<()> {
+        let it = &mut self.writers[writer];
+        let Next::Ask(ask) = it.doing.next() else { return None };
+        let reads = matches!(ask, Ask::Claim { .. } | Ask::Holder { .. } | Ask::Look);
+        let answer = match (&ask, wrong) {
+            (Ask::Write, Wrong::LostMeansRefused) => Answer::Refused(Refusal::Other),
+            (_, _) => Answer::Lost,
+        };
+        it.told(answer, true);
+        if !reads {
+            self.under_way.push((ask, it.write));
+        }
+        self.lost -= 1;
+        let outcome = self.writers[writer].ended();
+        if let Some(outcome) = outcome {
+            self.finish(writer, outcome);
+        }
+        Some(())
+    }
+}
+
+impl Model for Names {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let mut server = Server::default();
+        for user in 0..self.users {
+            server.call(
+                &Ask::CreateClaim { claim: text(user), holder: text(user) },
+                Write::Nothing,
+                self.wrong,
+            );
+            server.call(&Ask::Write, Write::Create { id: user, name: user }, self.wrong);
+        }
+        let mut acknowledged = [false; IDS];
+        acknowledged[..usize::from(self.users)].fill(true);
+        vec![State {
+            server,
+            writers: Vec::new(),
+            under_way: Vec::new(),
+            started: 0,
+            lost: self.lost,
+            next_id: self.users,
+            acknowledged,
+            deleted: [false; IDS],
+            lied: false,
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for (writer, it) in state.writers.iter().enumerate() {
+            actions.push(Action::Step { writer, patient: false });
+            if matches!(it.doing.next(), Next::Ask(Ask::Holder { .. })) {
+                actions.push(Action::Step { writer, patient: true });
+            }
+            if state.lost > 0 {
+                actions.push(Action::Lose { writer });
+            }
+            actions.push(Action::Crash { writer });
+        }
+        actions.extend((0..state.under_way.len()).map(|call| Action::Late { call }));
+        let marked = |id: &u8| matches!(state.server.objects[usize::from(*id)], Some(Object::Marked { .. }));
+        actions.extend((0..IDS as u8).filter(marked).map(|id| Action::Vanish { id }));
+        if state.started == self.operations || state.writers.len() == self.writers {
+            return;
+        }
+        for name in 0..NAMES as u8 {
+            actions.push(Action::Create { name });
+            actions.extend(state.server.claims[usize::from(name)].map(|_| Action::Sweep { claim: name }));
+        }
+        for (id, now) in state.server.live() {
+            actions.push(Action::Delete { id });
+            actions
+                .extend((0..NAMES as u8).filter(|name| *name != now).map(|name| Action::Rename { id, name }));
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        let started = match action {
+            Action::Create { name } => {
+                state.next_id += 1;
+                Some(Writer::create(last.next_id, name))
+            }
+            Action::Rename { id, name } => Some(Writer::rename(&last.server, id, name)?),
+            Action::Delete { id } => {
+                state.deleted[usize::from(id)] = true;
+                Some(Writer::delete(&last.server, id, self.wrong)?)
+            }
+            Action::Sweep { claim } => Some(Writer::sweep(&last.server, claim)?),
+            Action::Step { writer, patient } => {
+                if let Some(outcome) = state.writers[writer].step(&mut state.server, patient, self.wrong) {
+                    state.finish(writer, outcome);
+                }
+                None
+            }
+            Action::Lose { writer } => {
+                state.lose(writer, self.wrong)?;
+                None
+            }
+            Action::Late { call } => {
+                let (ask, write) = state.under_way.remove(call);
+                state.server.call(&ask, write, self.wrong);
+                None
+            }
+            Action::Crash { writer } => {
+                state.writers.remove(writer);
+                None
+            }
+            Action::Vanish { id } => {
+                state.server.objects[usize::from(id)] = None;
+                None
+            }
+        };
+        if let Some(writer) = started {
+            state.started += 1;
+            state.writers.push(writer);
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("no two users have one name", |_, state: &State| is_unique(&state.server)),
+            Property::always("whoever uses a name holds its claim", |_, state: &State| {
+                is_owned(&state.server)
+            }),
+            Property::always("what was acknowledged is there", |_, state: &State| state.keeps_its_word()),
+            Property::always("every unused name can be had", |_, state: &State| {
+                unused_names_can_be_had(&state.server, state.next_id)
+            }),
+            Property::always("sweeping leaves the claims that are used", |_, state: &State| {
+                sweeping_leaves_what_is_used(&state.server)
+            }),
+            Property::sometimes("a claim is taken over from a crashed create", |_, state: &State| {
+                state.server.objects.iter().any(|it| matches!(it, Some(Object::Placeholder { .. })))
+            }),
+            Property::sometimes("two users swap their names", |_, state: &State| {
+                state.server.name(0) == Some(1) && state.server.name(1) == Some(0)
+            }),
+        ]
+    }
+}
+
+impl State {
+    fn keeps_its_word(&self) -> bool {
+        let is_kept = |id: usize| match self.server.objects[id] {
+            Some(Object::Live { .. }) => true,
+            Some(Object::Marked { .. } | Object::Placeholder { .. }) | None => self.deleted[id],
+        };
+        !self.lied && (0..IDS).filter(|id| self.acknowledged[*id]).all(is_kept)
+    }
+}
+
+/// Never two owners.
+pub fn is_unique(server: &Server) -> bool {
+    let mut used = [false; NAMES];
+    server.live().all(|(_, name)| !std::mem::replace(&mut used[usize::from(name)], true))
+}
+
+/// Why there are never two owners.
+pub fn is_owned(server: &Server) -> bool {
+    server.live().all(|(id, name)| server.claims[usize::from(name)].is_some_and(|claim| claim.holder == id))
+}
