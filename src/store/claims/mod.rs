@@ -5,6 +5,7 @@
 //! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe; this makes the calls
 //! that it asks for.
 
+mod calls;
 mod lease;
 pub mod protocol;
 
@@ -12,28 +13,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, Preconditions},
-};
-use tokio::time::Instant;
+use kube::{Api, Client, ResourceExt};
 
 use self::{
-    lease::{holder_of, lease_of, version_of},
-    protocol::{
-        Acquire, Acquired, Answer, Ask, Holder, Machine, Next, Orphan, Outcome, Refusal, Retire, Write,
-    },
+    calls::Teller,
+    lease::{holder_of, version_of},
+    protocol::{Acquire, Acquired, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Write},
 };
 use super::{
-    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
+    api_error::{call, is_conflict, is_not_found},
     claimant::Claimant,
     error::StoreError,
-    meta::{exactly, post_params},
+    meta::exactly,
     tenant::TenantKey,
 };
-use crate::api::names;
 
-pub(super) use self::lease::{claim_of, claim_on};
+pub(super) use self::{
+    calls::{PutError, answer_of, look_at},
+    lease::{claim_of, claim_on},
+};
 
 /// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
 /// shorter than an identity provider's patience.
@@ -70,15 +68,6 @@ pub(super) enum Deleted<K> {
     Gone,
 }
 
-/// Why an object was not put.
-#[derive(Debug)]
-pub(super) enum PutError {
-    /// The API server's answer, or that there was none.
-    Call(CallError),
-    /// Something before, so that it was not even tried.
-    Before(StoreError),
-}
-
 /// Who owns a name.
 #[derive(Debug)]
 pub(super) enum Owner {
@@ -86,31 +75,6 @@ pub(super) enum Owner {
     It,
     /// The object with this id.
     Another(String),
-}
-
-impl PutError {
-    /// What it means to a machine.
-    pub(super) fn answer(&self) -> Answer {
-        match self {
-            Self::Call(error) => answer_of(error),
-            Self::Before(_) => Answer::Refused(Refusal::Other),
-        }
-    }
-}
-
-impl From<CallError> for PutError {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<PutError> for StoreError {
-    fn from(error: PutError) -> Self {
-        match error {
-            PutError::Call(error) => error.into(),
-            PutError::Before(error) => error,
-        }
-    }
 }
 
 impl<K: Claimant> Claims<K> {
@@ -272,129 +236,10 @@ impl<K: Claimant> Claims<K> {
     async fn holder(&self, claim: &str) -> Result<Option<String>, StoreError> {
         Ok(call(self.leases.get_opt(claim)).await?.map(|lease| holder_of(&lease).to_owned()))
     }
-
-    /// Makes the call that a machine asks for. `seen` is the last holder that was looked at.
-    pub(super) async fn call(&self, ask: Ask, seen: &mut Option<K>) -> Result<Answer, CallError> {
-        let stored = match ask {
-            Ask::Claim { claim } => {
-                let lease = call(self.leases.get_opt(&claim)).await?;
-                return Ok(Answer::Claim(lease.map(|lease| (holder_of(&lease).into(), version_of(&lease)))));
-            }
-            Ask::Holder { id, claim } => {
-                *seen = call(self.holders.get_opt(&id)).await?;
-                let version = seen.as_ref().map(version_of);
-                return Ok(Answer::Holder(look_at(seen.as_ref(), &id, |it| claim_of(it) == *claim), version));
-            }
-            Ask::Wait => {
-                tokio::time::sleep(LOOK_AGAIN).await;
-                return Ok(Answer::Waited);
-            }
-            Ask::CreateClaim { claim, holder } => {
-                let lease = lease_of::<K>(&self.tenant, &claim, &holder, None);
-                version_of(&call(self.leases.create(&post_params(), &lease)).await?)
-            }
-            Ask::SwapClaim { claim, holder, version } => {
-                let lease = lease_of::<K>(&self.tenant, &claim, &holder, Some(&version));
-                version_of(&call(self.leases.replace(&claim, &post_params(), &lease)).await?)
-            }
-            Ask::DeleteClaim { claim, version } => {
-                call(self.leases.delete(&claim, &in_version(&version))).await?;
-                version
-            }
-            Ask::Placeholder { id } => {
-                let placeholder = K::placeholder(&self.tenant, &id);
-                version_of(&call(self.holders.create(&post_params(), &placeholder)).await?)
-            }
-            Ask::Touch { id, version } => {
-                let Some(mut object) = seen.take().filter(|seen| version_of(seen) == version) else {
-                    return Ok(Answer::Refused(Refusal::Outdated));
-                };
-                let now = Timestamp::now().to_string();
-                object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), now);
-                version_of(&call(self.holders.replace(&id, &post_params(), &object)).await?)
-            }
-            // These are the caller's.
-            Ask::Write | Ask::Look => return Ok(Answer::Lost),
-        };
-        Ok(Answer::Stored(stored))
-    }
-}
-
-/// Makes calls for a machine, and remembers what it need not know: time, errors, and objects.
-struct Teller<K> {
-    patience_ends: Instant,
-    seen: Option<K>,
-    error: Option<CallError>,
-}
-
-impl<K: Claimant> Teller<K> {
-    fn new() -> Self {
-        Self { patience_ends: Instant::now() + PATIENCE, seen: None, error: None }
-    }
-
-    fn is_patient(&self) -> bool {
-        Instant::now() < self.patience_ends
-    }
-
-    async fn ask(&mut self, claims: &Claims<K>, ask: Ask) -> Answer {
-        let releases = matches!(ask, Ask::DeleteClaim { .. });
-        let error = match claims.call(ask, &mut self.seen).await {
-            Ok(answer) => return answer,
-            Err(error) => error,
-        };
-        let answer = answer_of(&error);
-        if !releases {
-            self.error = Some(error);
-        } else if !matches!(answer, Answer::Refused(Refusal::Outdated)) {
-            tracing::warn!(%error, "could not release a claim; it will be swept later");
-        }
-        answer
-    }
-}
-
-/// What a failed call means to a machine.
-pub(super) fn answer_of(error: &CallError) -> Answer {
-    if is_already_exists(error) {
-        Answer::Refused(Refusal::Exists)
-    } else if is_conflict(error) || is_not_found(error) {
-        Answer::Refused(Refusal::Outdated)
-    } else if is_ambiguous(error) {
-        Answer::Lost
-    } else {
-        Answer::Refused(Refusal::Other)
-    }
-}
-
-/// What an object is to a claim (or a slice) that names it.
-pub(super) fn look_at<K: Claimant>(object: Option<&K>, id: &str, uses_it: impl Fn(&K) -> bool) -> Holder {
-    let Some(object) = object else {
-        return if may_be_created(id) { Holder::Missing } else { Holder::Gone };
-    };
-    if object.meta().deletion_timestamp.is_some() {
-        Holder::Deleting
-    } else if object.labels().get(names::LABEL_ORIGIN).is_some_and(|it| it == names::ORIGIN_PLACEHOLDER) {
-        Holder::Placeholder
-    } else if uses_it(object) {
-        Holder::UsesIt
-    } else {
-        Holder::UsesAnother
-    }
-}
-
-/// Whether the receiver may be about to create an object of this name: its ids are UUIDs. Under another name only
-/// people create, who claim nothing before; a placeholder would be in their way for nothing.
-fn may_be_created(id: &str) -> bool {
-    uuid::Uuid::try_parse(id).is_ok()
 }
 
 /// A machine that fails without an error was told an answer to another question.
 fn unknown() -> StoreError {
     let reason = "the API server gave an unexpected answer".to_owned();
     StoreError::Unavailable { reason, retry_after: LOOK_AGAIN }
-}
-
-/// Delete only this version.
-fn in_version(version: &str) -> DeleteParams {
-    let preconditions = Preconditions { resource_version: Some(version.to_owned()), uid: None };
-    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }

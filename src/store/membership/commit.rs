@@ -36,7 +36,7 @@ impl Commit {
             }
             (Self::Swap, Answer::Stored(_)) => Self::Drop(Garbage::Old),
             // The Team may name either: what it doesn't name is swept later.
-            (Self::Swap, _) | (Self::Drop(_) | Self::Done, _) => Self::Done,
+            (Self::Swap | Self::Drop(_) | Self::Done, _) => Self::Done,
         }
     }
 }
