@@ -10,4 +10,5 @@
 #![allow(clippy::print_stdout, reason = "how much was explored is worth knowing")]
 
 mod check;
+mod members;
 mod names;

@@ -4,16 +4,27 @@
 use rollcall::store::claims::protocol::Outcome;
 
 use super::{
-    model::{Writer, is_owned, is_unique},
-    server::{NAMES, Server},
+    model::{is_owned, is_unique},
+    server::{IDS, NAMES, Server},
+    writer::Writer,
     wrong::Wrong,
 };
+use crate::check::Known;
+
+static KNOWN: Known<Server, bool> = Known::nothing();
+
+/// Nobody is stuck: every unused name can be had, and what is not used can be swept.
+pub fn is_no_dead_end(server: &Server) -> bool {
+    KNOWN.or_find_out(server, |it| unused_names_can_be_had(it) && sweeping_leaves_what_is_used(it))
+}
 
 /// More calls than any operation makes that nobody disturbs.
 const ENOUGH: usize = 12;
 
 /// A new user can have every name that nobody uses, and no other.
-pub fn unused_names_can_be_had(server: &Server, new_id: u8) -> bool {
+fn unused_names_can_be_had(server: &Server) -> bool {
+    // The last id is used by nobody else.
+    let new_id = IDS as u8 - 1;
     (0..NAMES as u8).all(|name| {
         let mut server = server.clone();
         let is_used = server.live().any(|(_, used)| used == name);
@@ -24,7 +35,7 @@ pub fn unused_names_can_be_had(server: &Server, new_id: u8) -> bool {
 }
 
 /// After all claims are swept there are those that are used, and no others.
-pub fn sweeping_leaves_what_is_used(server: &Server) -> bool {
+fn sweeping_leaves_what_is_used(server: &Server) -> bool {
     let mut swept = server.clone();
     for claim in 0..NAMES as u8 {
         if let Some(sweep) = Writer::sweep(&swept, claim)

@@ -3,6 +3,7 @@
 mod alone;
 mod model;
 mod server;
+mod writer;
 mod wrong;
 
 use self::{model::Names, wrong::Wrong};

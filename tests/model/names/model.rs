@@ -1,11 +1,12 @@
 //! The world in which the claim protocol is checked: writers, their calls, and what may go wrong.
 
-use rollcall::store::claims::protocol::{self, Answer, Ask, Machine, Next, Orphan, Outcome, Refusal, Retire};
+use rollcall::store::claims::protocol::{Answer, Ask, Next, Outcome, Refusal};
 use stateright::{Model, Property};
 
 use super::{
-    alone::{sweeping_leaves_what_is_used, unused_names_can_be_had},
-    server::{IDS, NAMES, Object, Server, Write, text, version},
+    alone::is_no_dead_end,
+    server::{IDS, NAMES, Object, Server, Write, text},
+    writer::Writer,
     wrong::Wrong,
 };
 
@@ -21,25 +22,6 @@ pub struct Names {
     /// Users that are there at the beginning, each with the name of its number.
     pub users: u8,
     pub wrong: Wrong,
-}
-
-/// What a writer does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Doing {
-    Write(protocol::Write),
-    Retire(Retire),
-    Sweep(Orphan),
-}
-
-/// An operation under way.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Writer {
-    pub doing: Doing,
-    pub write: Write,
-    /// What is done afterwards, in a protocol that has its order wrong.
-    then: Option<Retire>,
-    /// Whether the write has taken effect.
-    pub done: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,84 +77,10 @@ pub enum Action {
     },
 }
 
-impl Doing {
-    pub fn next(&self) -> Next {
-        match self {
-            Self::Write(machine) => machine.next(),
-            Self::Retire(machine) => machine.next(),
-            Self::Sweep(machine) => machine.next(),
-        }
-    }
-
-    pub fn told(self, answer: Answer, patient: bool) -> Self {
-        match self {
-            Self::Write(machine) => Self::Write(machine.told(answer, patient)),
-            Self::Retire(machine) => Self::Retire(machine.told(answer, patient)),
-            Self::Sweep(machine) => Self::Sweep(machine.told(answer, patient)),
-        }
-    }
-}
-
-impl Writer {
-    fn new(doing: Doing, write: Write) -> Self {
-        Self { doing, write, then: None, done: false }
-    }
-
-    pub fn create(id: u8, name: u8) -> Self {
-        Self::new(Doing::Write(protocol::Write::create(text(name), text(id))), Write::Create { id, name })
-    }
-
-    pub fn sweep(server: &Server, claim: u8) -> Option<Self> {
-        let listed = server.claims[usize::from(claim)]?;
-        let orphan = Orphan::new(text(claim), text(listed.version), text(listed.holder));
-        Some(Self::new(Doing::Sweep(orphan), Write::Nothing))
-    }
-
-    fn rename(server: &Server, id: u8, name: u8) -> Option<Self> {
-        let (old, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let write = protocol::Write::rename(text(id), text(name), text(old));
-        Some(Self::new(Doing::Write(write), Write::Rename { id, name, seen }))
-    }
-
-    fn delete(server: &Server, id: u8, wrong: Wrong) -> Option<Self> {
-        let (name, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), text(name)));
-        if wrong == Wrong::ClaimGoesBeforeItsObject {
-            let first = Doing::Retire(Retire::claim_alone(text(id), text(name)));
-            return Some(Self { then: Some(retire), ..Self::new(first, write) });
-        }
-        Some(Self::new(Doing::Retire(retire), write))
-    }
-
-    /// Does its next call, and tells the answer. How it ended, if it has.
-    pub fn step(&mut self, server: &mut Server, patient: bool, wrong: Wrong) -> Option<Outcome> {
-        if let Next::Ask(ask) = self.doing.next() {
-            let answer = server.call(&ask, self.write, wrong);
-            self.done |= matches!((&ask, &answer), (Ask::Write, Answer::Stored(_)));
-            self.told(answer, patient);
-        }
-        self.ended()
-    }
-
-    fn told(&mut self, answer: Answer, patient: bool) {
-        self.doing = self.doing.clone().told(answer, patient);
-        if self.doing.next() == Next::Ask(Ask::Wait) {
-            self.doing = self.doing.clone().told(Answer::Waited, patient);
-        }
-    }
-
-    fn ended(&mut self) -> Option<Outcome> {
-        let Next::End(outcome) = self.doing.next() else { return None };
-        let Some(then) = self.then.take() else { return Some(outcome) };
-        self.doing = Doing::Retire(then);
-        None
-    }
-}
-
 impl State {
     /// Removes a writer whose operation is over.
     fn finish(&mut self, writer: usize, outcome: Outcome) {
-        let Writer { doing: _, write, then: _, done } = self.writers.remove(writer);
+        let Writer { write, done, .. } = self.writers.remove(writer);
         match (outcome, write) {
             (Outcome::Stored, Write::Create { id, .. }) => {
                 self.acknowledged[usize::from(id)] = true;
@@ -312,11 +220,8 @@ impl Model for Names {
                 is_owned(&state.server)
             }),
             Property::always("what was acknowledged is there", |_, state: &State| state.keeps_its_word()),
-            Property::always("every unused name can be had", |_, state: &State| {
-                unused_names_can_be_had(&state.server, state.next_id)
-            }),
-            Property::always("sweeping leaves the claims that are used", |_, state: &State| {
-                sweeping_leaves_what_is_used(&state.server)
+            Property::always("every unused name can be had, every unused claim swept", |_, state: &State| {
+                is_no_dead_end(&state.server)
             }),
             Property::sometimes("a claim is taken over from a crashed create", |_, state: &State| {
                 state.server.objects.iter().any(|it| matches!(it, Some(Object::Placeholder { .. })))
