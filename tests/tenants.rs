@@ -21,8 +21,8 @@ use kube::{
 };
 use operator::{Operator, eventually};
 use rollcall::api::{
-    DeletionPolicy, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope, TokenSpec, User,
-    UserSpec, names,
+    DeletionPolicy, ObservedQuirk, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope,
+    TokenSpec, User, UserSpec, names,
 };
 use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -413,4 +413,51 @@ async fn a_deleted_tenant_keeps_its_users_unless_a_person_confirms() {
         (tenant.is_none() && users.get_opt("ada").await.unwrap().is_none()).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let token = fixture.token("okta-default").await;
+    fixture.answers(&token, 200, SOON).await;
+    let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
+    let send = |method: reqwest::Method, url: String, body: serde_json::Value| {
+        let request = fixture.http.request(method, url).bearer_auth(&token);
+        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        async { request.send().await.unwrap() }
+    };
+    let created = send(reqwest::Method::POST, users.clone(), json!({ "schemas": [], "userName": "ada" }));
+    let created: serde_json::Value = serde_json::from_str(&created.await.text().await.unwrap()).unwrap();
+    let ada = format!("{users}/{}", created["id"].as_str().unwrap());
+    let disable = |value: &str| {
+        let operation = json!({ "op": "Replace", "path": "active", "value": value });
+        json!({ "schemas": [], "Operations": [operation] })
+    };
+    // What is refused shows nothing: here, that a value came without a path.
+    let refused = json!({ "schemas": [], "Operations": [{ "op": "replace", "value": { "active": 7 } }] });
+    assert_eq!(send(reqwest::Method::PATCH, ada.clone(), refused).await.status().as_u16(), 400);
+    for spelling in ["False", "True"] {
+        assert_eq!(send(reqwest::Method::PATCH, ada.clone(), disable(spelling)).await.status().as_u16(), 200);
+    }
+
+    let observed =
+        || async { fixture.tenant().await.status.map(|it| it.observed_dialect).unwrap_or_default() };
+    let names = |rows: &[ObservedQuirk]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+    let expected = ["capitalisedOperations", "listsAll", "patchesUsers", "stringBooleans"];
+    let first = eventually("the dialect is in the status", SOON, || async {
+        Some(observed().await).filter(|rows| names(rows) == expected)
+    })
+    .await;
+    assert!(first.iter().all(|row| row.first_seen_at.is_some()));
+
+    // More of the same writes nothing; something new is added to what is there, which stays as it is.
+    assert_eq!(send(reqwest::Method::PATCH, ada.clone(), disable("False")).await.status().as_u16(), 200);
+    assert_eq!(send(reqwest::Method::DELETE, ada, json!({})).await.status().as_u16(), 204);
+    let second = eventually("the new quirk is in the status", SOON, || async {
+        Some(observed().await).filter(|rows| names(rows).contains(&"deletesUsers".to_owned()))
+    })
+    .await;
+    assert_eq!(second.len(), first.len() + 1);
+    assert!(first.iter().all(|row| second.contains(row)), "{first:?} became {second:?}");
 }

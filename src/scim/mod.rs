@@ -12,6 +12,7 @@
 //! are flat lists.
 
 mod coerce;
+pub mod dialect;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 
-use super::{TenantKey, token::Token};
+use super::{TenantKey, dialects::Dialects, token::Token};
 use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
 
 /// What a request may do, once its token has been recognised.
@@ -42,13 +42,19 @@ pub struct Access {
 pub struct Tenants {
     known: RwLock<HashMap<TenantKey, Vec<KnownToken>>>,
     used: Notify,
+    dialects: Dialects,
     lists_missing: AtomicUsize,
 }
 
 impl Default for Tenants {
     /// Knows nobody, and has at least one list to wait for.
     fn default() -> Self {
-        Self { known: RwLock::default(), used: Notify::new(), lists_missing: AtomicUsize::new(1) }
+        Self {
+            known: RwLock::default(),
+            used: Notify::new(),
+            dialects: Dialects::default(),
+            lists_missing: AtomicUsize::new(1),
+        }
     }
 }
 
@@ -107,11 +113,12 @@ impl Tenants {
     /// Takes over a tenant as the API server shows it now. One that is being deleted has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
         let Some(key) = key(tenant) else { return };
-        let mut known = self.write();
         if tenant.metadata.deletion_timestamp.is_some() {
-            known.remove(&key);
+            self.remove(&key);
             return;
         }
+        self.dialects.apply(&key, tenant);
+        let mut known = self.write();
         let before = known.remove(&key).unwrap_or_default();
         let tokens = known_tokens(&key, tenant, &before);
         known.insert(key, tokens);
@@ -120,12 +127,19 @@ impl Tenants {
     /// Forgets a tenant; its tokens stop working.
     pub fn remove(&self, key: &TenantKey) {
         self.write().remove(key);
+        self.dialects.remove(key);
     }
 
     /// Forgets every tenant of a namespace (or of all) that is not among `present`.
     pub(super) fn retain(&self, namespace: Option<&str>, present: &HashSet<TenantKey>) {
         let elsewhere = |key: &TenantKey| namespace.is_some_and(|namespace| *key.namespace != *namespace);
         self.write().retain(|key, _| elsewhere(key) || present.contains(key));
+        self.dialects.retain(namespace, present);
+    }
+
+    /// What the tenants' clients were seen to do their own way.
+    pub fn dialects(&self) -> &Dialects {
+        &self.dialects
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
