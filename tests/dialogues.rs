@@ -54,6 +54,11 @@ async fn ping_and_the_like() {
 }
 
 #[tokio::test]
+async fn whoever_meets_people_who_are_there_already() {
+    hold_all("adoption").await;
+}
+
+#[tokio::test]
 async fn anybody_who_asks_for_what_they_should_not() {
     hold_all("errors").await;
 }
