@@ -5,7 +5,7 @@
 #[path = "support/operator.rs"]
 mod operator;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{
     ByteString,
@@ -20,12 +20,17 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use operator::{Operator, eventually};
-use rollcall::api::{
-    DeletionPolicy, ObservedQuirk, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope,
-    TokenSpec, User, UserSpec, names,
+use rollcall::{
+    api::{
+        DeletionPolicy, ObservedQuirk, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope,
+        TokenSpec, User, UserSpec, names,
+    },
+    scim::dialect::Quirk,
+    store::{TenantKey, dialects::Dialects},
 };
 use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio_util::sync::CancellationToken;
 
 /// What the design promises of a new tenant.
 const SECRET_WITHIN: Duration = Duration::from_secs(2);
@@ -460,4 +465,30 @@ async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
     .await;
     assert_eq!(second.len(), first.len() + 1);
     assert!(first.iter().all(|row| second.contains(row)), "{first:?} became {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_see_the_same_at_once_lose_nothing_of_each_other() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let key = TenantKey::new(&fixture.operator.namespace, "okta");
+    let stop = CancellationToken::new();
+    let replicas = [Arc::new(Dialects::default()), Arc::new(Dialects::default())];
+    let recording = replicas.each_ref().map(|replica| {
+        let (replica, client, stop) = (Arc::clone(replica), fixture.operator.client.clone(), stop.clone());
+        tokio::spawn(async move { replica.record(client, stop).await })
+    });
+    let now = jiff::Timestamp::now();
+    replicas[0].note(&key, [Quirk::StringBooleans, Quirk::PathsAsKeys].into_iter().collect(), now);
+    replicas[1].note(&key, [Quirk::StringBooleans, Quirk::PutsUsers].into_iter().collect(), now);
+    eventually("what both have seen is in the status, once", SOON, || async {
+        let rows = fixture.tenant().await.status?.observed_dialect;
+        let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
+        (names == ["pathsAsKeys", "putsUsers", "stringBooleans"]).then_some(())
+    })
+    .await;
+    stop.cancel();
+    for recording in recording {
+        recording.await.unwrap();
+    }
 }

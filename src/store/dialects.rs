@@ -121,6 +121,7 @@ impl Dialects {
             self.remove(&due.tenant);
             return Ok(());
         };
+        self.apply(&due.tenant, &tenant);
         let rows =
             tenant.status.as_ref().map(|status| status.observed_dialect.as_slice()).unwrap_or_default();
         let Some(rows) = completed(rows, &due.noted) else { return Ok(()) };
@@ -131,9 +132,13 @@ impl Dialects {
         let params =
             PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         match api.patch_status(&due.tenant.name, &params, &Patch::Merge(patch)).await {
+            Ok(written) => {
+                self.apply(&due.tenant, &written);
+                Ok(())
+            }
             // Somebody else wrote in between. What is due stays due, and is written on what they left.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            written => written.map(drop),
+            Err(error) => Err(error),
         }
     }
 
