@@ -29,10 +29,11 @@ struct Heard(Arc<OnceLock<Quirks>>);
 pub(super) async fn note(State(state): State<ReceiverState>, mut request: Request, next: Next) -> Response {
     let heard = Heard::default();
     let tenant = request.extensions().get::<Access>().map(|access| access.tenant.clone());
-    let asked = Kind::of(&request).map(|kind| (kind, request.method().clone(), request.uri().clone()));
+    let kind = Kind::of(&request);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     request.extensions_mut().insert(heard.clone());
     let response = next.run(request).await;
-    if let (Some(tenant), Some((kind, method, uri)), true) = (tenant, asked, response.status().is_success()) {
+    if let (Some(tenant), Some(kind), true) = (tenant, kind, response.status().is_success()) {
         let quirks = of_request(&state, kind, &method, &uri);
         let quirks = quirks.union(heard.0.get().copied().unwrap_or_default());
         state.tenants.dialects().note(&tenant, quirks, Timestamp::now());
@@ -46,11 +47,10 @@ pub(super) fn listen(state: &ReceiverState, request: &Request) -> impl FnOnce(&V
     let (kind, method, state) = (Kind::of(request), request.method().clone(), state.clone());
     move |body| {
         let (Some(heard), Some(kind)) = (heard, kind) else { return };
-        let schema = kind.schema(&state);
+        let Some(schema) = kind.schema(&state) else { return };
         let quirks = match method {
             Method::PATCH => dialect::of_patch(body, schema),
-            Method::PUT => dialect::of_resource(body, schema),
-            Method::POST if kind.is_collection => dialect::of_resource(body, schema),
+            Method::PUT | Method::POST => dialect::of_resource(body, schema),
             _ => Quirks::new(),
         };
         _ = heard.0.set(quirks);
@@ -58,28 +58,34 @@ pub(super) fn listen(state: &ReceiverState, request: &Request) -> impl FnOnce(&V
 }
 
 /// What a request is about.
-#[derive(Clone, Copy)]
-struct Kind {
-    is_group: bool,
-    is_collection: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Users,
+    User,
+    Groups,
+    Group,
+    Bulk,
 }
 
 impl Kind {
     fn of(request: &Request) -> Option<Self> {
         let route = request.extensions().get::<MatchedPath>()?.as_str();
-        let (_, route) = route.split_once("/v2")?;
-        let (is_group, is_collection) = match route {
-            "/Users" => (false, true),
-            "/Users/{id}" => (false, false),
-            "/Groups" => (true, true),
-            "/Groups/{id}" => (true, false),
-            _ => return None,
-        };
-        Some(Self { is_group, is_collection })
+        match route.split_once("/v2")?.1 {
+            "/Users" => Some(Self::Users),
+            "/Users/{id}" => Some(Self::User),
+            "/Groups" => Some(Self::Groups),
+            "/Groups/{id}" => Some(Self::Group),
+            "/Bulk" => Some(Self::Bulk),
+            _ => None,
+        }
     }
 
-    fn schema(self, state: &ReceiverState) -> &ResourceSchema {
-        if self.is_group { &state.schemas.group } else { &state.schemas.user }
+    fn schema(self, state: &ReceiverState) -> Option<&ResourceSchema> {
+        match self {
+            Self::Users | Self::User => Some(&state.schemas.user),
+            Self::Groups | Self::Group => Some(&state.schemas.group),
+            Self::Bulk => None,
+        }
     }
 }
 
@@ -88,24 +94,25 @@ fn of_request(state: &ReceiverState, kind: Kind, method: &Method, uri: &Uri) -> 
     let named = |wanted: &'static str| {
         parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
     };
-    let filter = named("filter").and_then(|filter| Filter::parse(filter).ok());
-    let listed = kind.is_collection && method == Method::GET;
-    let mut quirks =
-        if listed { dialect::of_query(filter.as_ref(), kind.schema(state)) } else { Quirks::new() };
-    let method = match (method, kind.is_group) {
-        (&Method::PUT, false) => Some(Quirk::PutsUsers),
-        (&Method::PATCH, false) => Some(Quirk::PatchesUsers),
-        (&Method::DELETE, false) => Some(Quirk::DeletesUsers),
-        (&Method::PUT, true) => Some(Quirk::PutsGroups),
-        (&Method::PATCH, true) => Some(Quirk::PatchesGroups),
+    let listed = match (kind, kind.schema(state)) {
+        (Kind::Users | Kind::Groups, Some(schema)) if method == Method::GET => {
+            let filter = named("filter").and_then(|filter| Filter::parse(filter).ok());
+            dialect::of_query(filter.as_ref(), schema)
+        }
+        _ => Quirks::new(),
+    };
+    let way = match (method, kind) {
+        (_, Kind::Bulk) => Some(Quirk::SendsBulk),
+        (&Method::PUT, Kind::User) => Some(Quirk::PutsUsers),
+        (&Method::PATCH, Kind::User) => Some(Quirk::PatchesUsers),
+        (&Method::DELETE, Kind::User) => Some(Quirk::DeletesUsers),
+        (&Method::PUT, Kind::Group) => Some(Quirk::PutsGroups),
+        (&Method::PATCH, Kind::Group) => Some(Quirk::PatchesGroups),
         _ => None,
     };
-    let excludes =
-        named("excludedAttributes").is_some_and(|names| names.to_ascii_lowercase().contains("members"));
+    let is_members = |name: &str| name.trim().eq_ignore_ascii_case("members");
+    let excludes = named("excludedAttributes").is_some_and(|names| names.split(',').any(is_members));
     let members = excludes.then_some(Quirk::ExcludesMembers);
     let flag = named("aadOptscim062020").map(|_| Quirk::EntraComplianceFlag);
-    for quirk in [method, members, flag].into_iter().flatten() {
-        quirks.insert(quirk);
-    }
-    quirks
+    listed.union([way, members, flag].into_iter().flatten().collect())
 }

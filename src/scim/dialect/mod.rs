@@ -41,6 +41,7 @@ pub enum Quirk {
     ChecksReferences,
     ListsAll,
     ExcludesMembers,
+    SendsBulk,
     EntraComplianceFlag,
 }
 
@@ -50,7 +51,7 @@ pub struct Quirks(u32);
 
 impl Quirk {
     /// Every one.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::CapitalisedOperations,
         Self::PatchesWithoutPath,
         Self::PathsAsKeys,
@@ -79,6 +80,7 @@ impl Quirk {
         Self::ChecksReferences,
         Self::ListsAll,
         Self::ExcludesMembers,
+        Self::SendsBulk,
         Self::EntraComplianceFlag,
     ];
 
@@ -113,6 +115,7 @@ impl Quirk {
             Self::ChecksReferences => "checksReferences",
             Self::ListsAll => "listsAll",
             Self::ExcludesMembers => "excludesMembers",
+            Self::SendsBulk => "sendsBulk",
             Self::EntraComplianceFlag => "entraComplianceFlag",
         }
     }
