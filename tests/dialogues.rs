@@ -20,7 +20,10 @@ use endpoint::Endpoint;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::PostParams};
 use operator::{Operator, eventually};
-use rollcall::api::{ScimTenant, ScimTenantSpec};
+use rollcall::{
+    api::{ScimTenant, ScimTenantSpec},
+    scim::dialect::Quirk,
+};
 
 /// For what has no promise of its own.
 const SOON: Duration = Duration::from_secs(20);
@@ -51,6 +54,11 @@ async fn ping_and_the_like() {
 }
 
 #[tokio::test]
+async fn whoever_meets_people_who_are_there_already() {
+    hold_all("adoption").await;
+}
+
+#[tokio::test]
 async fn anybody_who_asks_for_what_they_should_not() {
     hold_all("errors").await;
 }
@@ -58,6 +66,17 @@ async fn anybody_who_asks_for_what_they_should_not() {
 #[tokio::test]
 async fn anybody_who_reads_the_rfcs() {
     hold_all("rfc").await;
+}
+
+#[test]
+fn every_quirk_of_a_client_is_explained() {
+    let manual = include_str!("../docs/protocol.md");
+    let missing: Vec<_> = Quirk::ALL
+        .iter()
+        .map(|quirk| quirk.name())
+        .filter(|name| !manual.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/protocol.md does not explain {missing:?}");
 }
 
 async fn hold_all(provider: &str) {

@@ -24,8 +24,8 @@ pub use slice::{MembershipSlice, MembershipSliceSpec};
 pub use status::{AppliedState, AppliedTo};
 pub use team::{Membership, Team, TeamSpec, TeamStatus};
 pub use tenant::{
-    PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope, TokenSpec,
-    TokenStatus,
+    ObservedQuirk, PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope,
+    TokenSpec, TokenStatus,
 };
 pub use user::{Address, EnterpriseUser, Manager, PersonName, Plural, User, UserSpec, UserStatus};
 

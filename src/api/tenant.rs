@@ -123,6 +123,11 @@ pub struct ScimTenantStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tokens: Vec<TokenStatus>,
+    /// What the identity provider was seen to do its own way, for people who debug a connection. Nothing is decided
+    /// by it: every spelling is understood, whether it was seen before or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub observed_dialect: Vec<ObservedQuirk>,
     /// How many users the tenant has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<i64>,
@@ -157,6 +162,18 @@ pub struct TokenStatus {
     /// The token that this one replaced, while it still works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousToken>,
+}
+
+/// Something that the identity provider was seen to do its own way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedQuirk {
+    /// What it is, for instance `stringBooleans`; docs/protocol.md explains each.
+    // A text and no enum: while replicas are updated, an older one must be able to read what a newer one wrote.
+    pub name: String,
+    /// When it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_at: Option<Time>,
 }
 
 /// A rotated token that still works for a while.

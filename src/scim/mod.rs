@@ -14,6 +14,7 @@
 pub mod bulk;
 mod coerce;
 pub mod cursor;
+pub mod dialect;
 pub mod discovery;
 pub mod error;
 pub mod filter;

@@ -8,6 +8,7 @@ mod api_error;
 mod claimant;
 mod claims;
 mod codec;
+pub mod dialects;
 pub mod directory;
 pub mod error;
 mod locks;

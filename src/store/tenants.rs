@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     TenantKey,
+    dialects::Dialects,
     directory::version,
     tenant_look::{Looks, Source},
     token::Token,
@@ -51,6 +52,7 @@ pub struct Tenants {
     known: RwLock<Known>,
     used: Notify,
     suspensions: Notify,
+    dialects: Dialects,
     lists_missing: watch::Sender<usize>,
     /// Where tenants can be looked at; known once they are followed.
     pub(super) source: OnceLock<Source>,
@@ -64,6 +66,7 @@ impl Default for Tenants {
             known: RwLock::default(),
             used: Notify::new(),
             suspensions: Notify::new(),
+            dialects: Dialects::default(),
             lists_missing: watch::Sender::new(1),
             source: OnceLock::new(),
             looks: Looks::default(),
@@ -142,9 +145,11 @@ impl Tenants {
     /// Takes over a tenant as the API server shows it, unless a later version is known. One that is being deleted
     /// has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
-        if let Some(key) = key(tenant)
-            && self.write().apply(&key, tenant)
-        {
+        let Some(key) = key(tenant) else { return };
+        if tenant.metadata.deletion_timestamp.is_none() {
+            self.dialects.apply(&key, tenant);
+        }
+        if self.write().apply(&key, tenant) {
             self.suspensions.notify_one();
         }
     }
@@ -168,6 +173,7 @@ impl Tenants {
 
     /// Forgets a tenant; its tokens stop working.
     pub fn remove(&self, key: &TenantKey) {
+        self.dialects.remove(key);
         let mut known = self.write();
         known.forgotten += 1;
         if known.tenants.remove(key).is_some_and(|it| it.suspended) {
@@ -192,6 +198,13 @@ impl Tenants {
         known.forgotten += 1;
         known.tenants.retain(|key, _| elsewhere(key) || present.contains(key));
         self.suspensions.notify_one();
+        drop(known);
+        self.dialects.retain(namespace, present);
+    }
+
+    /// What the tenants' clients were seen to do their own way.
+    pub fn dialects(&self) -> &Dialects {
+        &self.dialects
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
