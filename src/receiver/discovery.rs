@@ -6,23 +6,29 @@ use super::{
     ReceiverError, ReceiverState,
     auth::{Discover, Granted},
     location::Links,
-    query::{MAX_PAGE, parameters},
+    query::parameters,
     request::DiscoveryId,
     respond::Json,
 };
 use crate::scim::{
     ScimError,
-    discovery::{self, Features},
+    discovery::{self, Features, Pagination},
 };
 
-pub(super) async fn service_provider_config(_: Granted<Discover>, links: Links) -> Json {
+pub(super) async fn service_provider_config(
+    State(state): State<ReceiverState>,
+    _: Granted<Discover>,
+    links: Links,
+) -> Json {
+    let settings = &state.settings;
     let features = Features {
         patch: true,
         bulk: None,
-        filter_max_results: Some(MAX_PAGE),
+        filter_max_results: Some(settings.pages.most),
         change_password: false,
         sort: true,
         etag: true,
+        pagination: Pagination { sizes: settings.pages, cursor_timeout: settings.cursor_timeout },
     };
     Json(discovery::service_provider_config(&features, links.base()))
 }

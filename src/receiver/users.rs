@@ -5,29 +5,35 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 
 use super::{
     ReceiverError, ReceiverState,
     auth::{Granted, ReadUsers, WriteUsers},
     body::ScimJson,
+    list::{self, Kinds},
     location::Links,
-    precondition::{Expected, Known},
-    query::{Asked, Listed, search_query},
+    precondition::Conditional,
+    query::{Asked, Listed},
     request::{ResourceId, check_id},
-    resource,
-    respond::{self, Json},
+    resource, respond,
 };
 use crate::{
     scim::{
-        list::{ListQuery, list_response},
+        Document,
+        list::ListQuery,
         normalize::{Normalized, normalize},
         patch::{self, PatchRequest},
         project::Projection,
+        version::{Conditions, Reading},
     },
-    store::{Selection, TenantKey, UserView},
+    store::{StoreError, TenantKey, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
+
+/// What these URLs list.
+const KINDS: Kinds = Kinds { users: true, groups: false };
 
 /// RFC 7644 section 3.4.2.
 pub(super) async fn list(
@@ -36,7 +42,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &query)
+    list::answer(&state, &granted.tenant, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -46,7 +52,8 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &search_query(body)?)
+    let query = ListQuery::parse_search(&body, state.settings.pages)?;
+    list::answer(&state, &granted.tenant, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.3.
@@ -58,10 +65,7 @@ pub(super) async fn create(
     ScimJson(body): ScimJson,
 ) -> Answer {
     let projection = asked.projection(&state.schemas.user)?;
-    // The password is dropped here: nobody signs in to us with it, so the safest place for it is nowhere.
-    let Normalized { document, id: _, password: _, members: _ } =
-        normalize(body, &state.schemas.user, &state.settings.limits)?;
-    let user = state.store.create_user(&granted.tenant, document).await?;
+    let user = write_new(&state, &granted.tenant, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
 }
 
@@ -71,15 +75,16 @@ pub(super) async fn read(
     granted: Granted<ReadUsers>,
     links: Links,
     asked: Asked,
-    known: Known,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let projection = asked.projection(&state.schemas.user)?;
     let user = state.store.user(&granted.tenant, &id)?;
-    if known.has(&user.version()) {
-        return Ok(respond::unchanged(&user.version()));
+    match conditions.reading(&user.version()) {
+        Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection),
+        Reading::NotModified => Ok(respond::unchanged(&user.version())),
+        Reading::Failed => Err(StoreError::VersionMismatch { current: user.version() }.into()),
     }
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.5.1: what the body leaves out is cleared.
@@ -88,17 +93,12 @@ pub(super) async fn replace(
     granted: Granted<WriteUsers>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let schema = &state.schemas.user;
-    let projection = asked.projection(schema)?;
-    let Normalized { document, id: claimed, password: _, members: _ } =
-        normalize(body, schema, &state.settings.limits)?;
-    check_id(claimed.as_deref(), &id)?;
-    let user =
-        state.store.change_user(&granted.tenant, &id, expected.as_deref(), |_| Ok(document.clone())).await?;
+    let projection = asked.projection(&state.schemas.user)?;
+    let user = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -108,15 +108,12 @@ pub(super) async fn patch(
     granted: Granted<WriteUsers>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let (schema, limits) = (&state.schemas.user, &state.settings.limits);
-    let projection = asked.projection(schema)?;
-    let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
-    let user = state.store.change_user(&granted.tenant, &id, expected.as_deref(), apply).await?;
+    let projection = asked.projection(&state.schemas.user)?;
+    let user = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -124,11 +121,64 @@ pub(super) async fn patch(
 pub(super) async fn delete(
     State(state): State<ReceiverState>,
     granted: Granted<WriteUsers>,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    state.store.delete_user(&granted.tenant, &id, expected.as_deref()).await?;
+    state.store.delete_user(&granted.tenant, &id, &conditions).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Stores the user that a body describes.
+pub(super) async fn write_new(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    // The password is dropped here: nobody signs in to us with it, so the safest place for it is nowhere.
+    let Normalized { document, id: _, password: _, members: _ } =
+        normalize(body, &state.schemas.user, &state.settings.limits)?;
+    Ok(state.store.create_user(tenant, document).await?)
+}
+
+/// Makes a user what a body says, and nothing else.
+pub(super) async fn write_whole(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    conditions: &Conditions,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    let Normalized { document, id: claimed, password: _, members: _ } =
+        normalize(body, &state.schemas.user, &state.settings.limits)?;
+    check_id(claimed.as_deref(), id)?;
+    Ok(state.store.change_user(tenant, id, conditions, |_| Ok(document.clone())).await?)
+}
+
+/// Makes a PATCH's changes to a user.
+pub(super) async fn write_changes(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    conditions: &Conditions,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    let (schema, limits) = (&state.schemas.user, &state.settings.limits);
+    let request = PatchRequest::parse(body, limits)?;
+    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
+    Ok(state.store.change_user(tenant, id, conditions, apply).await?)
+}
+
+/// A user as a client sees them. Groups are looked up only for those who want them.
+pub(super) fn show(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    links: &Links,
+    user: &UserView,
+    projection: &Projection,
+) -> Result<Document, StoreError> {
+    let groups =
+        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
+    Ok(resource::user(user, groups, links))
 }
 
 fn answer(
@@ -139,22 +189,6 @@ fn answer(
     user: &UserView,
     projection: &Projection,
 ) -> Answer {
-    let groups =
-        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
-    let document = resource::user(user, groups, links);
+    let document = show(state, tenant, links, user, projection)?;
     Ok(respond::resource(status, &document, projection, &state.schemas.user))
-}
-
-fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
-    let schema = &state.schemas.user;
-    let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
-    let page = state.store.users(tenant, &Selection { schema, query })?;
-    let mut resources = Vec::with_capacity(page.items.len());
-    for user in &page.items {
-        let groups =
-            projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
-        resources.push(projection.apply(&resource::user(user, groups, links), schema).into());
-    }
-    let body = list_response(page.total, query.start_index, resources);
-    Ok(Json(body).into_response())
 }

@@ -16,7 +16,7 @@ pub enum StartError {
     NoOperatorNamespace,
     /// Other replicas could not reach us.
     #[error(
-        "with several replicas each must say where the others reach it: give --peer-address, or set POD_IP"
+        "with --peers, each replica must say where the others reach it: give --peer-address, or set POD_IP"
     )]
     NoPeerAddress,
     /// There is no cluster to connect to.
@@ -76,11 +76,11 @@ pub(super) async fn require_crds(client: &Client) -> Result<(), StartError> {
 
 /// How this replica and the others, if there are any, reach each other.
 pub(super) fn peers(args: &RunArgs, namespace: &str, identity: &str) -> Result<PeerOptions, StartError> {
-    if args.replicas == 1 {
+    if !args.peers {
         return Ok(PeerOptions::alone());
     }
     Ok(PeerOptions {
-        replicas: args.replicas.into(),
+        expected: true,
         identity: identity.to_owned(),
         operator_namespace: namespace.to_owned(),
         listen: args.peer_listen,

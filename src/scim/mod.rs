@@ -12,6 +12,7 @@
 //! are flat lists.
 
 mod coerce;
+pub mod cursor;
 pub mod discovery;
 pub mod error;
 pub mod filter;
@@ -26,6 +27,7 @@ pub mod patch;
 pub mod path;
 pub mod project;
 pub mod schema;
+pub mod version;
 
 pub use error::{ScimError, ScimType};
 pub use json::Limits;

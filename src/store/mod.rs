@@ -14,8 +14,10 @@ mod locks;
 pub mod membership;
 mod meta;
 pub mod namespaces;
+mod page;
 mod peers;
 mod retry;
+mod searched;
 mod select;
 mod slices;
 pub mod sweep;
@@ -39,12 +41,13 @@ pub use self::{
     directory::{Change, Counts, Directory},
     error::StoreError,
     namespaces::Namespaces,
+    page::{Page, Start},
     peers::PeerOptions,
     select::Selection,
     tenant::TenantKey,
     tenants::{Access, Tenants},
     token::Token,
-    view::{GroupView, MemberView, Page, TeamView, UserView},
+    view::{Found, GroupView, MemberView, TeamView, UserView},
 };
 use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
 

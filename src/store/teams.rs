@@ -27,6 +27,7 @@ use crate::{
         Document, ScimError,
         fold::fold_case,
         member::{MemberChange, MemberRef},
+        version::Conditions,
     },
 };
 
@@ -88,14 +89,14 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
     ) -> Result<TeamView, StoreError> {
         let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
         let (mut current, mut members) = self.team_with_members(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             let (document, changes) = change(current.document())?;
             self.check_members(tenant, Some(id), &changes).await?;
             let plan = plan(&members, &changes);
@@ -125,14 +126,14 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.teams_api(tenant);
         let mut attempts = Attempts::default();
         let mut current = self.team(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
@@ -171,7 +172,10 @@ impl Store {
         member: &str,
     ) -> Result<(), StoreError> {
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
-        match self.change_team(tenant, team, None, |document| Ok((document, gone.clone()))).await {
+        match self
+            .change_team(tenant, team, &Conditions::default(), |document| Ok((document, gone.clone())))
+            .await
+        {
             // What people declare is theirs to change; the member is left out of every answer meanwhile.
             Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
             Err(error) => Err(error),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case},
+    scim::{Document, ScimError, fold::fold_case, version::Conditions},
 };
 
 const KIND: &str = "User";
@@ -61,14 +61,14 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             let wanted = spec(tenant, change(current.document())?)?;
             if wanted == current.0.spec {
                 drop(turn);
@@ -95,14 +95,14 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
@@ -209,13 +209,11 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
 }
 
-pub(super) fn check_version(expected: Option<&str>, current: &str) -> Result<(), StoreError> {
-    match expected {
-        Some(expected) if expected != current => {
-            Err(StoreError::VersionMismatch { current: current.to_owned() })
-        }
-        Some(_) | None => Ok(()),
+pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {
+    if conditions.allow_write(current) {
+        return Ok(());
     }
+    Err(StoreError::VersionMismatch { current: current.to_owned() })
 }
 
 /// Delete exactly this version of this object.

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::codec;
 use crate::{
     api::{Team, User, names},
-    scim::Document,
+    scim::{Document, cursor::Position},
 };
 
 /// One user, as of one version.
@@ -107,13 +107,32 @@ pub struct GroupView {
     pub direct: bool,
 }
 
-/// One page of a list, and how long the whole list is.
+/// A user or a team, where a list may have both.
 #[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// How many match in all.
-    pub total: usize,
-    /// The ones of this page, in the list's order.
-    pub items: Vec<T>,
+pub enum Found {
+    /// A user.
+    User(UserView),
+    /// A team.
+    Team(TeamView),
+}
+
+impl Found {
+    /// SCIM `id`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(user) => user.id(),
+            Self::Team(team) => team.id(),
+        }
+    }
+
+    /// Its place in the order of creation.
+    pub fn position(&self) -> Position {
+        let list = match self {
+            Self::User(_) => 0,
+            Self::Team(_) => 1,
+        };
+        Position { id: self.id().to_owned(), list }
+    }
 }
 
 fn modified(metadata: &kube::api::ObjectMeta) -> Option<Timestamp> {

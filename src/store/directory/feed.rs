@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Directory {
-    pub(in crate::store) fn put_user(&self, user: Arc<User>) {
+    /// Takes a version of a user in, as the API server or an own write tells it.
+    pub fn put_user(&self, user: Arc<User>) {
         let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
         let id: Id = user.name_any().into();
         let changed = self.write(&tenant, |it| {

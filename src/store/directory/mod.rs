@@ -18,11 +18,13 @@ use std::{
 use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 
+pub(super) use self::users::Window;
 use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
 use super::{
     membership::{Id, Members},
+    page::Page,
     tenant::TenantKey,
-    view::{GroupView, MemberView, TeamView, UserView},
+    view::{Found, GroupView, MemberView, TeamView, UserView},
     written::{Kind, Written},
 };
 use crate::{
@@ -193,11 +195,13 @@ impl Directory {
         }
     }
 
-    /// The users on one page of all users, without visiting what comes after.
-    pub fn users_page(&self, tenant: &TenantKey, skip: usize, take: usize) -> (usize, Vec<UserView>) {
+    /// One page of all users, without visiting those who are not on it.
+    pub(super) fn users_page(&self, tenant: &TenantKey, window: &Window<'_>) -> Page<Found> {
         let tenants = self.read();
-        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return (0, Vec::new()) };
-        (users.iter().len(), users.iter().skip(skip).take(take).cloned().collect())
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Page::empty() };
+        let page = users.page(window);
+        let items = page.items.into_iter().map(Found::User).collect();
+        Page { total: page.total, items, has_previous: page.has_previous, has_next: page.has_next }
     }
 
     /// How many users and teams a tenant has.
