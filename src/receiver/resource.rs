@@ -58,8 +58,8 @@ fn assemble(id: &str, mut stored: Document, computed: (&str, Vec<Value>), meta: 
         document.insert("schemas".to_owned(), schemas);
     }
     document.insert("id".to_owned(), id.into());
-    document.extend(stored);
     // RFC 7643 section 2.5: an attribute without a value and one that is not there are the same.
+    document.extend(stored.into_iter().filter(|(_, value)| !value.is_null()));
     let (name, values) = computed;
     if !values.is_empty() {
         document.insert(name.to_owned(), Value::Array(values));
