@@ -5,7 +5,7 @@ use rollcall_dev::peers;
 use crate::{installed, run, support::Receiver};
 
 /// The steps of `LifeCycle.java`.
-const STEPS: usize = 41;
+const STEPS: usize = 39;
 
 #[tokio::test]
 async fn a_java_client_lives_a_whole_life_cycle() {
