@@ -98,14 +98,13 @@ impl Projection {
             list.iter().filter(|one| one.touches(extension, key)).cloned().collect()
         };
         let mut kept = value.clone();
-        let mut named = Vec::new();
         if let Some(only) = &self.only {
-            named = about(only);
-            if named.is_empty() {
+            let only = about(only);
+            if only.is_empty() {
                 return None;
             }
-            if !named.iter().any(|one| one.sub.is_none()) {
-                retain(&mut kept, &|sub| selects(&named, sub) || is(Returned::Always, attribute, sub));
+            if !only.iter().any(|one| one.sub.is_none()) {
+                retain(&mut kept, &|sub| selects(&only, sub) || is_always(attribute, sub));
             }
         }
         let without = about(&self.without);
@@ -113,9 +112,7 @@ impl Projection {
             return None;
         }
         retain(&mut kept, &|sub| {
-            (!selects(&without, sub) || is(Returned::Always, attribute, sub))
-                && !is(Returned::Never, attribute, sub)
-                && (selects(&named, sub) || !is(Returned::Request, attribute, sub))
+            (!selects(&without, sub) || is_always(attribute, sub)) && !is_never(attribute, sub)
         });
         match &kept {
             Value::Object(fields) if fields.is_empty() => None,
@@ -164,8 +161,12 @@ fn selects(list: &[Selected], sub: &str) -> bool {
     list.iter().any(|one| one.sub.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(sub)))
 }
 
-fn is(returned: Returned, attribute: Option<&Attribute>, sub: &str) -> bool {
-    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == returned)
+fn is_always(attribute: Option<&Attribute>, sub: &str) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Always)
+}
+
+fn is_never(attribute: Option<&Attribute>, sub: &str) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Never)
 }
 
 /// Keeps some sub-attributes of a complex value, or of each value of a multi-valued one.

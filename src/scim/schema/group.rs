@@ -1,6 +1,6 @@
 //! The Group schema, RFC 7643 section 4.2 and section 8.7.1.
 
-use super::{Attribute, GROUP_URN, Mutability, Returned, Schema};
+use super::{Attribute, GROUP_URN, Mutability, Schema};
 
 pub(super) fn group() -> Schema {
     Schema {
@@ -23,11 +23,7 @@ pub(super) fn group() -> Schema {
                     Attribute::string("type", "The type of the member, 'User' or 'Group'.")
                         .canonical(&["User", "Group"])
                         .mutability(Mutability::Immutable),
-                    // Not by default: who adds a member without it wants to read back what they sent, and it would be
-                    // most of the size of a large group.
-                    Attribute::string("display", "The member's name, for people to read.")
-                        .read_only()
-                        .returned(Returned::Request),
+                    Attribute::string("display", "The member's name, for people to read.").read_only(),
                 ],
             )
             .multi_valued(),
