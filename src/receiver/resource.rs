@@ -90,5 +90,10 @@ fn group_of_user(group: &GroupView, links: &Links) -> Value {
 fn member_of_group(member: &MemberView, links: &Links) -> Value {
     let MemberView { id, display, is_team } = member;
     let (kind, location) = if *is_team { ("Group", links.group(id)) } else { ("User", links.user(id)) };
-    json!({ "value": id, "$ref": location, "display": display, "type": kind })
+    let mut value = json!({ "value": id, "$ref": location, "type": kind });
+    // Nothing stands in for a name: who adds a member without one reads back what they sent.
+    if let Some(display) = display {
+        value["display"] = json!(display);
+    }
+    value
 }
