@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod before_rfc9865;
 mod canaille;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
