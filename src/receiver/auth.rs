@@ -30,8 +30,10 @@ pub(super) async fn authenticate(
     if !(state.tenants.not_ready().is_empty() && state.store.not_ready().is_empty()) {
         return ReceiverError::Starting.into_response();
     }
-    let Some(access) = access(&state, &request) else {
-        return ReceiverError::Unauthorized.into_response();
+    let access = match access(&state, request.headers(), request.uri().path()).await {
+        Ok(Some(access)) => access,
+        Ok(None) => return ReceiverError::Unauthorized.into_response(),
+        Err(error) => return error.into_response(),
     };
     let tenant = access.tenant.clone();
     let mut response = if access.suspended {
@@ -45,10 +47,15 @@ pub(super) async fn authenticate(
     response
 }
 
-fn access(state: &ReceiverState, request: &Request) -> Option<Access> {
-    let token = bearer(request.headers())?;
-    let (namespace, name) = tenant_of(request.uri().path())?;
-    state.tenants.authenticate(namespace, name, token, Timestamp::now())
+/// What the token may do; `None` for a stranger. What could not be found out is an error: whoever is told that
+/// their token is wrong stops.
+async fn access(
+    state: &ReceiverState,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<Option<Access>, ReceiverError> {
+    let (Some(token), Some((namespace, name))) = (bearer(headers), tenant_of(path)) else { return Ok(None) };
+    Ok(state.tenants.recognise(namespace, name, token, Timestamp::now()).await?)
 }
 
 /// The token of the only `Authorization` header.

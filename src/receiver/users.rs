@@ -87,7 +87,7 @@ pub(super) async fn read(
     }
 }
 
-/// RFC 7644 section 3.5.1: what the body leaves out is cleared.
+/// RFC 7644 section 3.5.1: what the body leaves out is cleared, but for `active`, which the store keeps.
 pub(super) async fn replace(
     State(state): State<ReceiverState>,
     granted: Granted<WriteUsers>,

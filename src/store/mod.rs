@@ -13,6 +13,7 @@ pub mod error;
 mod locks;
 pub mod membership;
 mod meta;
+pub mod names;
 pub mod namespaces;
 mod page;
 mod peers;
@@ -23,6 +24,7 @@ mod slices;
 pub mod sweep;
 mod teams;
 pub mod tenant;
+mod tenant_look;
 mod tenant_watch;
 pub mod tenants;
 pub mod token;
@@ -48,6 +50,7 @@ pub use self::{
     tenants::{Access, Tenants},
     token::Token,
     view::{Found, GroupView, MemberView, TeamView, UserView},
+    written::Kind,
 };
 use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
 

@@ -12,10 +12,10 @@ use super::{
     codec,
     directory::version,
     error::StoreError,
-    meta::{new_id, new_meta, post_params, touch},
+    meta::{adopt, new_id, new_meta, post_params, touch},
     retry::Attempts,
     tenant::TenantKey,
-    view::{UserView, is_receivers},
+    view::{UserView, is_receivers, may_be_written},
     written::Written,
 };
 use crate::{
@@ -30,6 +30,7 @@ impl Store {
     pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
+        self.check_unused::<User>(tenant, &spec.user_name, None).await?;
         let api = self.users_api(tenant);
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let mut attempts = Attempts::default();
@@ -77,7 +78,7 @@ impl Store {
                 self.acknowledge(&Written::of(current.object())).await?;
                 return Ok(current);
             }
-            if !is_receivers(current.object()) {
+            if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
             if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
@@ -138,7 +139,9 @@ impl Store {
     /// A user as the API server has them now.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
-        let known = self.directory().user(tenant, id).map(|user| version(user.object()));
+        let shown = self.directory().user(tenant, id).map(|user| user.0);
+        let known =
+            shown.or_else(|| self.directory().held_user(tenant, id)).map(|user| version(user.as_ref()));
         let user = call(self.users_api(tenant).get_opt(id)).await?;
         let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) else {
             if let Some(version) = known {
@@ -173,11 +176,15 @@ impl Store {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let renamed = fold_case(&wanted.user_name) != fold_case(&current.spec.user_name);
+        if renamed {
+            self.check_unused::<User>(tenant, &wanted.user_name, Some(id)).await?;
+        }
         let held: Option<Held> =
             if renamed { Some(claims.acquire(tenant, &wanted.user_name, id).await?) } else { None };
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
+        adopt(&mut user.metadata, tenant);
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
                 if renamed {

@@ -125,13 +125,18 @@ impl Found {
         }
     }
 
+    /// What the order of creation compares: ids are ordered by time, and two kinds may share one.
+    pub(super) fn order(&self) -> (&str, u8) {
+        match self {
+            Self::User(user) => (user.id(), 0),
+            Self::Team(team) => (team.id(), 1),
+        }
+    }
+
     /// Its place in the order of creation.
     pub fn position(&self) -> Position {
-        let list = match self {
-            Self::User(_) => 0,
-            Self::Team(_) => 1,
-        };
-        Position { id: self.id().to_owned(), list }
+        let (id, list) = self.order();
+        Position { id: id.to_owned(), list }
     }
 }
 
@@ -139,7 +144,13 @@ fn modified(metadata: &kube::api::ObjectMeta) -> Option<Timestamp> {
     metadata.annotations.as_ref()?.get(names::ANNOTATION_MODIFIED_AT)?.parse().ok()
 }
 
-/// Whether the identity provider may write it: people's own objects only have what people declare.
+/// Whether the identity provider may write it: it has pushed it, or people allow it to take it over.
+pub(super) fn may_be_written(object: &impl ResourceExt) -> bool {
+    is_receivers(object)
+        || object.annotations().get(names::ANNOTATION_ADOPT).is_some_and(|allowed| allowed == "true")
+}
+
+/// Whether it is the identity provider's: people's own objects only have what people declare.
 pub(super) fn is_receivers(object: &impl ResourceExt) -> bool {
     object.labels().get(names::LABEL_ORIGIN).is_some_and(|origin| origin == names::ORIGIN_RECEIVER)
 }

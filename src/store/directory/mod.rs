@@ -5,7 +5,9 @@
 
 mod feed;
 mod graves;
+mod held;
 mod index;
+pub(super) mod standing;
 mod teams;
 mod users;
 mod waiters;
@@ -51,6 +53,9 @@ struct Tenant {
     /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
     leaving_users: HashMap<Id, Arc<User>>,
     leaving_teams: HashMap<Id, Arc<Team>>,
+    /// Not shown, because others have their names.
+    held_users: HashMap<Id, Arc<User>>,
+    held_teams: HashMap<Id, Arc<Team>>,
 }
 
 /// Something that downstream apps may have to hear of.
@@ -140,11 +145,13 @@ impl Directory {
     /// Namespace and name of every slice that a team names.
     pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
         let tenants = self.read();
-        let teams =
-            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        let teams = tenants.iter().flat_map(|(key, tenant)| {
+            let shown = tenant.teams.iter().map(TeamView::object);
+            shown.chain(tenant.held_teams.values().map(AsRef::as_ref)).map(|team| (&key.namespace, team))
+        });
         teams
             .flat_map(|(namespace, team)| {
-                let slices = team.object().spec.membership.slices.iter();
+                let slices = team.spec.membership.slices.iter();
                 slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
             })
             .collect()
