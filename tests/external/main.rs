@@ -8,6 +8,9 @@ mod before_rfc9865;
 mod canaille;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
+#[path = "../replicas/gate.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod gate;
 mod scim2_tester;
 mod scimono;
 #[path = "../support/receiver.rs"]
