@@ -3,7 +3,7 @@
 //!
 //! Each is installed once, from a committed list of exact versions, into a cache outside the tree. Each start of a
 //! server is a fresh one on a free port of loopback, gone when the [`Peer`] is dropped or its owner dies; clients and
-//! suites are commands to [`run`].
+//! suites are commands to [`run()`].
 
 mod canaille;
 mod error;
