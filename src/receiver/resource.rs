@@ -64,7 +64,8 @@ fn assemble(id: &str, mut stored: Document, computed: (&str, Option<Vec<Value>>)
         document.insert("schemas".to_owned(), schemas);
     }
     document.insert("id".to_owned(), id.into());
-    document.extend(stored);
+    // RFC 7643 section 2.5: an attribute without a value and one that is not there are the same.
+    document.extend(stored.into_iter().filter(|(_, value)| !value.is_null()));
     if let (name, Some(values)) = computed {
         document.insert(name.to_owned(), Value::Array(values));
     }
@@ -94,5 +95,10 @@ fn group_of_user(group: &GroupView, links: &Links) -> Value {
 fn member_of_group(member: &MemberView, links: &Links) -> Value {
     let MemberView { id, display, is_team } = member;
     let (kind, location) = if *is_team { ("Group", links.group(id)) } else { ("User", links.user(id)) };
-    json!({ "value": id, "$ref": location, "display": display, "type": kind })
+    let mut value = json!({ "value": id, "$ref": location, "type": kind });
+    // Nothing stands in for a name: who adds a member without one reads back what they sent.
+    if let Some(display) = display {
+        value["display"] = json!(display);
+    }
+    value
 }

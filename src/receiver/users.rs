@@ -164,7 +164,12 @@ pub(super) async fn write_changes(
 ) -> Result<UserView, ReceiverError> {
     let (schema, limits) = (&state.schemas.user, &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
+    let apply = |document| {
+        let mut patched = patch::apply(&request, schema, document, limits)?.document;
+        // A removed `active` is unassigned, which is not the same as one that a PUT says nothing of.
+        patched.entry("active").or_insert(Value::Null);
+        Ok(patched)
+    };
     Ok(state.store.change_user(tenant, id, conditions, apply).await?)
 }
 

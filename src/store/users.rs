@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::{Api, api::DeleteParams, api::Preconditions};
+use serde_json::Value;
 
 use super::{
     Store,
@@ -70,7 +71,7 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            let wanted = spec(tenant, keep_active(&current, change(current.document())?))?;
+            let wanted = changed_spec(tenant, &current, change(current.document())?)?;
             if wanted == current.0.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
@@ -216,12 +217,15 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
 }
 
+/// The spec that a changed document says. Where it says nothing of `active`, access stays as it is.
+///
 /// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
 /// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
 /// somebody who was locked out is what it was.
-fn keep_active(current: &UserView, mut document: Document) -> Document {
-    document.entry("active").or_insert_with(|| current.object().spec.active.into());
-    document
+fn changed_spec(tenant: &TenantKey, current: &UserView, document: Document) -> Result<UserSpec, StoreError> {
+    let says_active = document.get("active").is_some_and(Value::is_boolean);
+    let spec = spec(tenant, document)?;
+    Ok(if says_active { spec } else { UserSpec { active: current.object().spec.active, ..spec } })
 }
 
 pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {

@@ -23,7 +23,7 @@ pub(super) fn group() -> Schema {
                     Attribute::string("type", "The type of the member, 'User' or 'Group'.")
                         .canonical(&["User", "Group"])
                         .mutability(Mutability::Immutable),
-                    Attribute::string("display", "The member's name, for people to read.").read_only(),
+                    Attribute::string("display", "The member's displayName.").read_only(),
                 ],
             )
             .multi_valued(),

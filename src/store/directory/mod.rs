@@ -305,10 +305,9 @@ fn narrowest(terms: &[EqTerm], candidates: impl Fn(&str, &str) -> Option<Vec<Id>
 fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
     if let Some(user) = users.get(&id) {
         let spec = &user.object().spec;
-        let display = spec.display_name.clone().unwrap_or_else(|| spec.user_name.clone());
-        return Some(MemberView { id, display, is_team: false });
+        return Some(MemberView { id, display: spec.display_name.clone(), is_team: false });
     }
-    let display = teams.get(&id)?.object().spec.display_name.clone();
+    let display = Some(teams.get(&id)?.object().spec.display_name.clone());
     Some(MemberView { id, display, is_team: true })
 }
 
