@@ -22,8 +22,8 @@ use crate::{
         Document,
         list::{ListQuery, list_response},
         member::MemberChange,
-        normalize::{Normalized, normalize},
-        patch::{self, PatchRequest},
+        normalize::Normalized,
+        patch::PatchRequest,
         project::Projection,
     },
     store::{Selection, StoreError, TeamView, TenantKey},
@@ -59,10 +59,12 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let rules = state.rules(&granted.tenant);
+    let projection = asked.projection(&rules.groups.schema)?;
     let Normalized { document, id: _, password: _, members } =
-        normalize(body, &state.schemas.group, &state.settings.limits)?;
-    let team = state.store.create_team(&granted.tenant, document, members.unwrap_or_default()).await?;
+        rules.groups.create(body, &state.settings.limits)?;
+    let (members, unique) = (members.unwrap_or_default(), &rules.groups.unique);
+    let team = state.store.create_team(&granted.tenant, document, members, unique).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection)
 }
 
@@ -75,7 +77,7 @@ pub(super) async fn read(
     known: Known,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = state.store.team(&granted.tenant, &id)?;
     if known.has(&team.version()) {
         return Ok(respond::unchanged(&team.version()));
@@ -96,14 +98,15 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let schema = &state.schemas.group;
-    let projection = asked.projection(schema)?;
+    let rules = state.rules(&granted.tenant);
+    let projection = asked.projection(&rules.groups.schema)?;
     let Normalized { document, id: claimed, password: _, members } =
-        normalize(body, schema, &state.settings.limits)?;
+        rules.groups.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), &id)?;
     let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
-    let apply = |_: Document| Ok((document.clone(), members.clone()));
-    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), apply).await?;
+    let replace = |before: Document| Ok((rules.groups.replace(&before, &document)?, members.clone()));
+    let unique = &rules.groups.unique;
+    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), unique, replace).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
 
@@ -118,13 +121,14 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let (schema, limits) = (&state.schemas.group, &state.settings.limits);
-    let projection = asked.projection(schema)?;
+    let (rules, limits) = (state.rules(&granted.tenant), &state.settings.limits);
+    let projection = asked.projection(&rules.groups.schema)?;
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| {
-        patch::apply(&request, schema, document, limits).map(|patched| (patched.document, patched.members))
+    let apply = |before| {
+        rules.groups.patch(&request, before, limits).map(|patched| (patched.document, patched.members))
     };
-    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), apply).await?;
+    let unique = &rules.groups.unique;
+    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), unique, apply).await?;
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
     } else {
@@ -139,7 +143,8 @@ pub(super) async fn delete(
     Expected(expected): Expected,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    state.store.delete_team(&granted.tenant, &id, expected.as_deref()).await?;
+    let rules = state.rules(&granted.tenant);
+    state.store.delete_team(&granted.tenant, &id, expected.as_deref(), &rules.groups.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -152,7 +157,7 @@ fn answer(
     projection: &Projection,
 ) -> Answer {
     let document = show(state, tenant, links, team, projection)?;
-    Ok(respond::resource(status, &document, projection, &state.schemas.group))
+    Ok(respond::resource(status, &document, projection, &state.rules(tenant).groups.schema))
 }
 
 fn answer_list(
@@ -161,7 +166,8 @@ fn answer_list(
     links: &Links,
     query: &ListQuery,
 ) -> Answer {
-    let (tenant, schema) = (&granted.tenant, &state.schemas.group);
+    let (tenant, rules) = (&granted.tenant, state.rules(&granted.tenant));
+    let schema = &rules.groups.schema;
     let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
     if !granted.groups {
         return Ok(Json(list_response(0, query.start_index, Vec::new())).into_response());

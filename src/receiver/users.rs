@@ -5,6 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 
 use super::{
     ReceiverError, ReceiverState,
@@ -19,9 +20,10 @@ use super::{
 };
 use crate::{
     scim::{
+        Document,
         list::{ListQuery, list_response},
-        normalize::{Normalized, normalize},
-        patch::{self, PatchRequest},
+        normalize::Normalized,
+        patch::PatchRequest,
         project::Projection,
     },
     store::{Selection, TenantKey, UserView},
@@ -57,11 +59,8 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
-    // The password is dropped here: nobody signs in to us with it, so the safest place for it is nowhere.
-    let Normalized { document, id: _, password: _, members: _ } =
-        normalize(body, &state.schemas.user, &state.settings.limits)?;
-    let user = state.store.create_user(&granted.tenant, document).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
+    let user = write_new(&state, &granted.tenant, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
 }
 
@@ -74,7 +73,7 @@ pub(super) async fn read(
     known: Known,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = state.store.user(&granted.tenant, &id)?;
     if known.has(&user.version()) {
         return Ok(respond::unchanged(&user.version()));
@@ -92,13 +91,8 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let schema = &state.schemas.user;
-    let projection = asked.projection(schema)?;
-    let Normalized { document, id: claimed, password: _, members: _ } =
-        normalize(body, schema, &state.settings.limits)?;
-    check_id(claimed.as_deref(), &id)?;
-    let user =
-        state.store.change_user(&granted.tenant, &id, expected.as_deref(), |_| Ok(document.clone())).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
+    let user = write_whole(&state, &granted.tenant, &id, expected.as_deref(), body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -112,11 +106,8 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let (schema, limits) = (&state.schemas.user, &state.settings.limits);
-    let projection = asked.projection(schema)?;
-    let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
-    let user = state.store.change_user(&granted.tenant, &id, expected.as_deref(), apply).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
+    let user = write_changes(&state, &granted.tenant, &id, expected.as_deref(), body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -127,8 +118,54 @@ pub(super) async fn delete(
     Expected(expected): Expected,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    state.store.delete_user(&granted.tenant, &id, expected.as_deref()).await?;
+    let rules = state.rules(&granted.tenant);
+    state.store.delete_user(&granted.tenant, &id, expected.as_deref(), &rules.users.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Stores the user that a body describes.
+async fn write_new(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    let rules = state.rules(tenant);
+    let Normalized { document, id: _, password: _, members: _ } =
+        rules.users.create(body, &state.settings.limits)?;
+    let user = state.store.create_user(tenant, document, &rules.users.unique).await?;
+    Ok(user)
+}
+
+/// Makes a user what a body says, as far as it is the client's to say.
+async fn write_whole(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    expected: Option<&str>,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    let rules = state.rules(tenant);
+    let Normalized { document, id: claimed, password: _, members: _ } =
+        rules.users.read(body, &state.settings.limits)?;
+    check_id(claimed.as_deref(), id)?;
+    let replace = |before: Document| rules.users.replace(&before, &document);
+    let user = state.store.change_user(tenant, id, expected, &rules.users.unique, replace).await?;
+    Ok(user)
+}
+
+/// Makes a PATCH's changes to a user.
+async fn write_changes(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    expected: Option<&str>,
+    body: Value,
+) -> Result<UserView, ReceiverError> {
+    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
+    let request = PatchRequest::parse(body, limits)?;
+    let apply = |before| rules.users.patch(&request, before, limits).map(|patched| patched.document);
+    let user = state.store.change_user(tenant, id, expected, &rules.users.unique, apply).await?;
+    Ok(user)
 }
 
 fn answer(
@@ -142,11 +179,12 @@ fn answer(
     let groups =
         projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
     let document = resource::user(user, groups, links);
-    Ok(respond::resource(status, &document, projection, &state.schemas.user))
+    Ok(respond::resource(status, &document, projection, &state.rules(tenant).users.schema))
 }
 
 fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
-    let schema = &state.schemas.user;
+    let rules = state.rules(tenant);
+    let schema = &rules.users.schema;
     let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
     let page = state.store.users(tenant, &Selection { schema, query })?;
     let mut resources = Vec::with_capacity(page.items.len());

@@ -7,9 +7,10 @@
 use serde_json::{Map, Value};
 
 use super::error::{ScimError, excerpt};
+use super::fold::is_same_folded;
 use super::instant;
 use super::json::Limits;
-use super::schema::{Attribute, Kind, Returned};
+use super::schema::{Attribute, Kind};
 
 /// Sub-attributes that say something about a value, but nothing without one.
 const LABELS: [&str; 5] = ["type", "primary", "display", "displayName", "$ref"];
@@ -109,11 +110,39 @@ fn coerce_single(
         (Kind::Integer, Value::Number(number)) if number.is_f64() => {
             Err(wrong_type(attribute, &Value::Number(number), at))
         }
+        (Kind::Binary, Value::String(text)) if !is_base64(&text) => {
+            Err(wrong_type(attribute, &Value::String(text), at))
+        }
+        (Kind::String, Value::String(text)) if attribute.closed => canonical(attribute, &text, at),
         (Kind::String | Kind::Reference | Kind::Binary | Kind::DateTime, value @ Value::String(_))
         | (Kind::Boolean, value @ Value::Bool(_))
         | (Kind::Integer | Kind::Decimal, value @ Value::Number(_)) => Ok(Some(value)),
         (_, value) => Err(wrong_type(attribute, &value, at)),
     }
+}
+
+/// The canonical value that is meant, in the spelling of the schema.
+fn canonical(attribute: &Attribute, text: &str, at: &str) -> Result<Option<Value>, ScimError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_meant =
+        |known: &&String| if attribute.case_exact { *known == text } else { is_same_folded(known, text) };
+    match attribute.canonical_values.iter().find(is_meant) {
+        Some(known) => Ok(Some(known.as_str().into())),
+        None => Err(ScimError::invalid_value(format!(
+            "{at} must be one of {}, not {}",
+            attribute.canonical_values.join(", "),
+            came(attribute, &text.into())
+        ))),
+    }
+}
+
+/// RFC 7643 section 2.3.6: "The attribute value MUST be base64 encoded". Line breaks and the URL's alphabet are taken.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end().trim_end_matches('=');
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_ \r\n".contains(&byte);
+    digits.bytes().all(known)
 }
 
 /// An object in canonical form. Sub-attributes that the schema does not know are kept as they came.
@@ -170,7 +199,7 @@ pub(crate) fn given_twice(at: &str) -> ScimError {
 }
 
 /// Names the attribute, what it takes and what came; nothing of a password is repeated.
-pub(crate) fn wrong_type(attribute: &Attribute, came: &Value, at: &str) -> ScimError {
+pub(crate) fn wrong_type(attribute: &Attribute, came_value: &Value, at: &str) -> ScimError {
     let expected = match attribute.kind {
         Kind::String => "a string",
         Kind::Reference => "a string with a URI",
@@ -181,13 +210,15 @@ pub(crate) fn wrong_type(attribute: &Attribute, came: &Value, at: &str) -> ScimE
         Kind::DateTime => "a date and time such as \"2011-05-13T04:42:34Z\"",
         Kind::Complex => "an object",
     };
-    let came = match came {
-        Value::String(_) | Value::Number(_) if attribute.returned == Returned::Never => {
-            "something else".to_owned()
-        }
+    ScimError::invalid_value(format!("{at} must be {expected}, not {}", came(attribute, came_value)))
+}
+
+/// What came, in a few words; nothing of what is never returned.
+fn came(attribute: &Attribute, value: &Value) -> String {
+    match value {
+        Value::String(_) | Value::Number(_) if attribute.is_hidden() => "something else".to_owned(),
         other => describe(other),
-    };
-    ScimError::invalid_value(format!("{at} must be {expected}, not {came}"))
+    }
 }
 
 /// A JSON value in a few words.

@@ -25,6 +25,7 @@ pub mod password;
 pub mod patch;
 pub mod path;
 pub mod project;
+pub mod rules;
 pub mod schema;
 
 pub use error::{ScimError, ScimType};

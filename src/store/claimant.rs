@@ -6,8 +6,11 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{tenant::TenantKey, written::Kind};
-use crate::api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names};
+use super::{codec, tenant::TenantKey, written::Kind};
+use crate::{
+    api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names},
+    scim::Document,
+};
 
 /// An object with an attribute that is unique in its tenant.
 pub(super) trait Claimant:
@@ -33,6 +36,9 @@ pub(super) trait Claimant:
     /// The attribute's value.
     fn unique_value(&self) -> &str;
 
+    /// What SCIM shows of it, where other attributes than its name must be unique.
+    fn document(&self) -> Document;
+
     /// An object that only keeps `id` from being used.
     fn placeholder(tenant: &TenantKey, id: &str) -> Self;
 }
@@ -48,6 +54,10 @@ impl Claimant for User {
 
     fn unique_value(&self) -> &str {
         &self.spec.user_name
+    }
+
+    fn document(&self) -> Document {
+        codec::user_document(&self.spec)
     }
 
     fn placeholder(tenant: &TenantKey, id: &str) -> Self {
@@ -68,6 +78,10 @@ impl Claimant for Team {
 
     fn unique_value(&self) -> &str {
         &self.spec.display_name
+    }
+
+    fn document(&self) -> Document {
+        codec::team_document(&self.spec)
     }
 
     fn placeholder(tenant: &TenantKey, id: &str) -> Self {

@@ -16,6 +16,7 @@ mod meta;
 pub mod namespaces;
 mod peers;
 mod retry;
+pub mod rules;
 mod select;
 mod slices;
 pub mod sweep;
@@ -25,6 +26,7 @@ mod tenant_watch;
 pub mod tenants;
 pub mod token;
 pub mod token_use;
+mod unique;
 mod users;
 pub mod view;
 mod watch;
@@ -40,6 +42,7 @@ pub use self::{
     error::StoreError,
     namespaces::Namespaces,
     peers::PeerOptions,
+    rules::TenantRules,
     select::Selection,
     tenant::TenantKey,
     tenants::{Access, Tenants},

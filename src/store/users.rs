@@ -19,14 +19,19 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case},
+    scim::{Document, ScimError, fold::fold_case, rules::Unique},
 };
 
 const KIND: &str = "User";
 
 impl Store {
     /// Stores a new user and gives it an id.
-    pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+    pub async fn create_user(
+        &self,
+        tenant: &TenantKey,
+        document: Document,
+        unique: &[Unique],
+    ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
         let api = self.users_api(tenant);
@@ -36,6 +41,13 @@ impl Store {
             let id = new_id();
             let held = claims.acquire(tenant, &spec.user_name, &id).await?;
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
+            let gained = match self.gain(tenant, unique, None, &user).await {
+                Ok(gained) => gained,
+                Err(error) => {
+                    claims.give_up(held).await;
+                    return Err(error);
+                }
+            };
             match self.post_user(&api, &user, &id).await {
                 Ok(user) => {
                     let user = self.took_in_user(user);
@@ -48,6 +60,7 @@ impl Store {
                     // What may have been stored keeps its claim, so that the name stays unique.
                     if !is_ambiguous(&error) {
                         claims.give_up(held).await;
+                        gained.give_up().await;
                     }
                     return Err(error.into());
                 }
@@ -62,6 +75,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         expected: Option<&str>,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -79,7 +93,7 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
                 let user = self.took_in_user(user);
                 drop(turn);
                 self.acknowledge(&Written::of(user.object())).await?;
@@ -96,6 +110,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         expected: Option<&str>,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
@@ -113,6 +128,7 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
+                    self.release(tenant, unique, current.object(), None).await;
                     let written = if let Some(user) = deleted.left() {
                         Written::of(self.took_in_user(user).object())
                     } else {
@@ -168,6 +184,7 @@ impl Store {
         tenant: &TenantKey,
         current: &User,
         wanted: UserSpec,
+        unique: &[Unique],
     ) -> Result<Option<User>, StoreError> {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
@@ -177,16 +194,29 @@ impl Store {
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
+        let gained = match self.gain(tenant, unique, Some(current), &user).await {
+            Ok(gained) => gained,
+            Err(error) => {
+                if let Some(held) = held {
+                    claims.give_up(held).await;
+                }
+                return Err(error);
+            }
+        };
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
                 if renamed {
                     claims.release(tenant, &current.spec.user_name, id).await;
                 }
+                self.release(tenant, unique, current, Some(&stored)).await;
                 Ok(Some(stored))
             }
             Err(error) => {
-                if let Some(held) = held.filter(|_| !is_ambiguous(&error)) {
-                    claims.give_up(held).await;
+                if !is_ambiguous(&error) {
+                    if let Some(held) = held {
+                        claims.give_up(held).await;
+                    }
+                    gained.give_up().await;
                 }
                 if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
             }

@@ -60,7 +60,7 @@ async fn what_is_deleted_is_gone_at_once_on_every_replica() {
         let id = a.create(&name).await.unwrap().id().to_owned();
         assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
         b.gate.set(Passes::AllButWatches);
-        a.store.delete_user(&site.tenant, &id, None).await.unwrap();
+        a.store.delete_user(&site.tenant, &id, None, &[]).await.unwrap();
         for other in [&b, &c] {
             assert!(matches!(other.user(&id), Err(StoreError::NotFound { .. })));
             assert_eq!(other.named(&name).unwrap(), [""; 0]);
@@ -306,7 +306,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
         .collect()
         .await;
     let document = Document::from_iter([("displayName".to_owned(), json!("Platform"))]);
-    let team = replicas[0].store.create_team(tenant, document, Vec::new()).await.unwrap();
+    let team = replicas[0].store.create_team(tenant, document, Vec::new(), &[]).await.unwrap();
     let adding = people.iter().enumerate().map(|(number, person)| {
         let (store, id) = (&replicas[number % 3].store, team.id());
         async move {
@@ -314,7 +314,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
                 let member = MemberRef { value: person.clone(), kind: None };
                 Ok((document, vec![MemberChange::Add(vec![member])]))
             };
-            store.change_team(tenant, id, None, add).await.unwrap();
+            store.change_team(tenant, id, None, &[], add).await.unwrap();
         }
     });
     join_all(adding).await;
@@ -366,7 +366,7 @@ async fn a_lone_replica_holds_no_lease_and_listens_nowhere() {
     let namespaces = [site.tenant.namespace.to_string()];
     let working = async {
         store.wait_until_ready().await;
-        store.create_user(&site.tenant, user("ada")).await.unwrap();
+        store.create_user(&site.tenant, user("ada"), &[]).await.unwrap();
         let leases: Api<Lease> = Api::namespaced(site.client.clone(), &site.tenant.namespace);
         let replicas = ListParams::default().labels("rollcall.dev/replica=true");
         assert_eq!(leases.list(&replicas).await.unwrap().items.len(), 0);

@@ -267,6 +267,14 @@ impl Directory {
         same.into_iter().flatten().filter(|it| it != id).collect()
     }
 
+    /// Whether an index knows another user than `id` with this value.
+    pub(super) fn others_have(&self, tenant: &TenantKey, attribute: &str, value: &str, id: &str) -> bool {
+        let tenants = self.read();
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return false };
+        let having = users.candidates(attribute, value).unwrap_or_default();
+        having.iter().any(|other| other.as_ref() != id)
+    }
+
     fn tell(&self, change: Change) {
         // Nobody listening is fine: this replica doesn't run the controllers.
         let _ = self.changes.send(change);
