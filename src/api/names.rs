@@ -21,6 +21,9 @@ pub const LABEL_APP: &str = "rollcall.dev/app";
 /// The namespace of that DownstreamApp, where the object lives in another namespace or in none.
 pub const LABEL_APP_NAMESPACE: &str = "rollcall.dev/app-namespace";
 
+/// On the Secret that holds the hash of a user's password: the kind of hash.
+pub const LABEL_PASSWORD: &str = "rollcall.dev/password";
+
 /// What a Lease with this label keeps unique: `userName` or `displayName`; or another attribute of a `User` or `Group`.
 pub const LABEL_CLAIM: &str = "rollcall.dev/claim";
 

@@ -1,5 +1,7 @@
 //! `/Users`.
 
+use std::sync::OnceLock;
+
 use axum::{
     extract::State,
     http::StatusCode,
@@ -23,10 +25,11 @@ use crate::{
         Document,
         list::{ListQuery, list_response},
         normalize::Normalized,
+        password::Password,
         patch::PatchRequest,
         project::Projection,
     },
-    store::{Selection, TenantKey, UserView},
+    store::{Selection, TenantKey, TenantRules, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -130,9 +133,15 @@ async fn write_new(
     body: Value,
 ) -> Result<UserView, ReceiverError> {
     let rules = state.rules(tenant);
-    let Normalized { document, id: _, password: _, members: _ } =
+    let Normalized { document, id: _, password, members: _ } =
         rules.users.create(body, &state.settings.limits)?;
-    let user = state.store.create_user(tenant, document, &rules.users.unique).await?;
+    let unique = &rules.users.unique;
+    let user = state.store.create_user(tenant, document, unique).await?;
+    if let Err(error) = keep(state, tenant, &rules, &user, password).await {
+        // Nothing of a request that failed is to be seen, so that it can simply be sent again.
+        state.store.delete_user(tenant, user.id(), None, unique).await?;
+        return Err(error);
+    }
     Ok(user)
 }
 
@@ -145,11 +154,12 @@ async fn write_whole(
     body: Value,
 ) -> Result<UserView, ReceiverError> {
     let rules = state.rules(tenant);
-    let Normalized { document, id: claimed, password: _, members: _ } =
+    let Normalized { document, id: claimed, password, members: _ } =
         rules.users.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
     let replace = |before: Document| rules.users.replace(&before, &document);
     let user = state.store.change_user(tenant, id, expected, &rules.users.unique, replace).await?;
+    keep(state, tenant, &rules, &user, password).await?;
     Ok(user)
 }
 
@@ -163,9 +173,33 @@ async fn write_changes(
 ) -> Result<UserView, ReceiverError> {
     let (rules, limits) = (state.rules(tenant), &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |before| rules.users.patch(&request, before, limits).map(|patched| patched.document);
+    // The same each time: what a PATCH makes of a password does not depend on the document.
+    let password = OnceLock::new();
+    let apply = |before| {
+        let patched = rules.users.patch(&request, before, limits)?;
+        password.get_or_init(|| patched.password);
+        Ok(patched.document)
+    };
     let user = state.store.change_user(tenant, id, expected, &rules.users.unique, apply).await?;
+    keep(state, tenant, &rules, &user, password.into_inner().flatten()).await?;
     Ok(user)
+}
+
+/// Keeps a hash of a password where the tenant says so. Elsewhere it is dropped here: nobody signs in to us with it, so
+/// the safest place for it is nowhere.
+async fn keep(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    rules: &TenantRules,
+    user: &UserView,
+    password: Option<Password>,
+) -> Result<(), ReceiverError> {
+    match password {
+        Some(password) if rules.keeps_passwords => {
+            Ok(state.store.keep_password(tenant, user, password).await?)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn answer(

@@ -14,6 +14,7 @@ mod locks;
 pub mod membership;
 mod meta;
 pub mod namespaces;
+mod passwords;
 mod peers;
 mod retry;
 pub mod rules;
@@ -49,7 +50,9 @@ pub use self::{
     token::Token,
     view::{GroupView, MemberView, Page, TeamView, UserView},
 };
-use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
+use self::{
+    locks::Locks, membership::Members, passwords::Hashing, peers::Peers, slices::SliceCache, watch::Progress,
+};
 
 /// The store. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ struct Inner {
     peers: Peers,
     progress: Progress,
     background: TaskTracker,
+    hashing: Hashing,
 }
 
 /// A client, which says nothing about itself.
@@ -86,6 +90,7 @@ impl Store {
             locks: Locks::default(),
             progress: Progress::default(),
             background: TaskTracker::new(),
+            hashing: Hashing::default(),
         }))
     }
 
@@ -188,6 +193,10 @@ impl Store {
 
     fn background(&self) -> &TaskTracker {
         &self.0.background
+    }
+
+    fn hashing(&self) -> &Hashing {
+        &self.0.hashing
     }
 
     fn progress(&self) -> &Progress {

@@ -82,6 +82,16 @@ impl TenantRules {
         if user_name_is_email {
             with(&mut user, &["userName"], |it| it.description.push_str(" It must be an e-mail address."));
         }
+        let keeps_passwords = match declared.passwords.unwrap_or_default() {
+            PasswordPolicy::Discard => false,
+            PasswordPolicy::Hash => true,
+        };
+        if keeps_passwords {
+            with(&mut user, &["password"], |it| {
+                it.description =
+                    "The User's cleartext password; only an Argon2id hash of it is kept.".to_owned();
+            });
+        }
         let fill = fill.iter().map(|it| {
             let from: Vec<&str> = it.from.iter().map(|source| source_path(*source)).collect();
             Fill::new(filled_name(it.attribute), &from)
@@ -89,10 +99,7 @@ impl TenantRules {
         Self {
             users: ResourceRules { fill: fill.collect(), user_name_is_email, ..ResourceRules::new(user) },
             groups: ResourceRules::new(group),
-            keeps_passwords: match declared.passwords.unwrap_or_default() {
-                PasswordPolicy::Discard => false,
-                PasswordPolicy::Hash => true,
-            },
+            keeps_passwords,
             declared,
         }
     }

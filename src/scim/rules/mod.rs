@@ -141,7 +141,7 @@ fn check_is_email(text: &str) -> Result<(), ScimError> {
         return Ok(());
     }
     Err(ScimError::invalid_value(
-        "userName must be an e-mail address here, such as ada@example.com; in Okta, choose Email as the application's \
+        "userName must be an e-mail address here, such as name@example.com; in Okta, choose Email as the application's \
          username format",
     ))
 }
