@@ -117,7 +117,8 @@ impl Projection {
             selected && !is_unasked(sub) && !is_returned(attribute, sub, Returned::Never)
         });
         match &kept {
-            Value::Object(fields) if fields.is_empty() => None,
+            // Cut down to nothing; what was stored empty is shown as it is.
+            Value::Object(fields) if fields.is_empty() && kept != *value => None,
             _ => Some(kept),
         }
     }

@@ -12,6 +12,7 @@ use super::{
     claims::{Claims, Held},
     error::StoreError,
     tenant::TenantKey,
+    written::Kind,
 };
 use crate::scim::rules::Unique;
 
@@ -42,8 +43,7 @@ impl Store {
         for (attribute, values) in moved(unique, Some(after), before) {
             let claims = Claims::<K>::on(self.client(), &tenant.namespace, attribute);
             for value in values {
-                let free = self.is_free(tenant, attribute, &value, K::SCIM_KIND, id);
-                let claimed = match free {
+                let claimed = match self.check_unclaimed::<K>(tenant, attribute, &value, id).await {
                     Ok(()) => claims.acquire(tenant, &value, id).await,
                     Err(error) => Err(error),
                 };
@@ -76,18 +76,35 @@ impl Store {
         }
     }
 
-    /// E-mail addresses from before they had to be unique have no claim, and an index knows who has them. That of a
-    /// declared user is respected, too.
-    fn is_free(
+    /// E-mail addresses from before they had to be unique have no claim, nor have those of declared users; an index
+    /// knows who has them. It may be late, so whoever seems to have one is looked at.
+    async fn check_unclaimed<K: Claimant>(
         &self,
         tenant: &TenantKey,
         attribute: &Unique,
         value: &str,
-        kind: &'static str,
         id: &str,
     ) -> Result<(), StoreError> {
-        let taken = self.directory().others_have(tenant, attribute.path(), value, id);
-        if taken { Err(StoreError::Taken { kind, attribute: attribute.path().to_owned() }) } else { Ok(()) }
+        match K::KIND {
+            Kind::User => {}
+            Kind::Team => return Ok(()),
+        }
+        for other in self.directory().users_with(tenant, attribute.path(), value) {
+            if other.as_ref() == id {
+                continue;
+            }
+            match self.fresh_user(tenant, &other).await {
+                Ok(user) if attribute.values(&user.document()).contains(value) => {
+                    return Err(StoreError::Taken {
+                        kind: K::SCIM_KIND,
+                        attribute: attribute.path().to_owned(),
+                    });
+                }
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod endpoint;
 mod limits;
 mod log;
 mod outage;
+mod round_trip;
 #[path = "../support/receiver.rs"]
 mod support;
 

@@ -8,6 +8,7 @@
 
 mod gate;
 mod replica;
+mod unique;
 
 use std::{
     collections::HashSet,

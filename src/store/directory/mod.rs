@@ -267,12 +267,11 @@ impl Directory {
         same.into_iter().flatten().filter(|it| it != id).collect()
     }
 
-    /// Whether an index knows another user than `id` with this value.
-    pub(super) fn others_have(&self, tenant: &TenantKey, attribute: &str, value: &str, id: &str) -> bool {
+    /// The users with this value, as far as there is an index on the attribute.
+    pub(super) fn users_with(&self, tenant: &TenantKey, attribute: &str, value: &str) -> Vec<Id> {
         let tenants = self.read();
-        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return false };
-        let having = users.candidates(attribute, value).unwrap_or_default();
-        having.iter().any(|other| other.as_ref() != id)
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Vec::new() };
+        users.candidates(attribute, value).unwrap_or_default()
     }
 
     fn tell(&self, change: Change) {
