@@ -124,8 +124,8 @@ pub(super) async fn patch(
     let (rules, limits) = (state.rules(&granted.tenant), &state.settings.limits);
     let projection = asked.projection(&rules.groups.schema)?;
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |before| {
-        rules.groups.patch(&request, before, limits).map(|patched| (patched.document, patched.members))
+    let apply = |before: Document| {
+        rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
     };
     let unique = &rules.groups.unique;
     let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), unique, apply).await?;

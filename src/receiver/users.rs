@@ -175,8 +175,8 @@ async fn write_changes(
     let request = PatchRequest::parse(body, limits)?;
     // The same each time: what a PATCH makes of a password does not depend on the document.
     let password = OnceLock::new();
-    let apply = |before| {
-        let patched = rules.users.patch(&request, before, limits)?;
+    let apply = |before: Document| {
+        let patched = rules.users.patch(&request, &before, limits)?;
         password.get_or_init(|| patched.password);
         Ok(patched.document)
     };

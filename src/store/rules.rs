@@ -70,7 +70,9 @@ impl TenantRules {
         }
         let AttributeRules { required, unique_id, user_name_format, fill } =
             declared.attributes.clone().unwrap_or_default();
-        required.iter().for_each(|attribute| require(&mut user, *attribute));
+        for attribute in required {
+            require(&mut user, attribute);
+        }
         match unique_id.unwrap_or_default() {
             UniqueId::UserName => {}
             UniqueId::Email => identify_by_email(&mut user),
@@ -87,10 +89,8 @@ impl TenantRules {
             PasswordPolicy::Hash => true,
         };
         if keeps_passwords {
-            with(&mut user, &["password"], |it| {
-                it.description =
-                    "The User's cleartext password; only an Argon2id hash of it is kept.".to_owned();
-            });
+            let kept = "The User's cleartext password; only an Argon2id hash of it is kept.";
+            with(&mut user, &["password"], |it| kept.clone_into(&mut it.description));
         }
         let fill = fill.iter().map(|it| {
             let from: Vec<&str> = it.from.iter().map(|source| source_path(*source)).collect();

@@ -25,8 +25,8 @@ async fn what_no_schema_knows_comes_back_as_it_was_sent() {
     assert_eq!(created.status(), 201);
     let (version, created) = (created.headers()["etag"].clone(), created.text().await.unwrap());
 
-    let (sent, back) = (format!("{{{}}}", UNKNOWN.replace('\n', "")), parts(&created));
-    for (name, value) in parts(&sent) {
+    let (unknown, back) = (format!("{{{}}}", UNKNOWN.replace('\n', "")), parts(&created));
+    for (name, value) in parts(&unknown) {
         assert_eq!(back.get(name).map(|it| it.get()), Some(value.get()), "{name}");
     }
 

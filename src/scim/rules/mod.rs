@@ -70,12 +70,12 @@ impl ResourceRules {
     pub fn patch(
         &self,
         request: &PatchRequest,
-        before: Document,
+        before: &Document,
         limits: &Limits,
     ) -> Result<Patched, ScimError> {
         let mut patched = patch::apply(request, &self.schema, before.clone(), limits)?;
-        fill::all(&self.fill, Some(&before), &mut patched.document);
-        self.check(&before, &patched.document)?;
+        fill::all(&self.fill, Some(before), &mut patched.document);
+        self.check(before, &patched.document)?;
         Ok(patched)
     }
 

@@ -33,7 +33,8 @@ impl Unique {
     /// keeps the other unique in any case.
     pub(super) fn all_of(schema: &ResourceSchema) -> Vec<Self> {
         let declared = |extension: Option<&Schema>, attribute: &Attribute| {
-            let whole = (extension.is_some() && attribute.is_unique()).then(|| (None, attribute.case_exact));
+            let whole =
+                (extension.is_some() && attribute.is_unique()).then_some((None, attribute.case_exact));
             let subs = attribute.sub_attributes.iter().filter(|sub| sub.is_unique());
             let parts = subs.map(|sub| (Some(sub.clone()), sub.case_exact));
             whole.into_iter().chain(parts).collect::<Vec<_>>()

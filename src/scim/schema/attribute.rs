@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 /// What is known about an attribute. Serialised, it is the attribute's entry in a `/Schemas` answer.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent characteristic")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {

@@ -111,6 +111,6 @@ fn secret(tenant: &TenantKey, user: &User, name: &str, old: Option<&Secret>, has
 fn not_ours(name: &str) -> StoreError {
     StoreError::Unavailable {
         reason: format!("the Secret {name} exists and does not belong to this user; delete it"),
-        retry_after: Duration::from_secs(60),
+        retry_after: Duration::from_mins(1),
     }
 }
