@@ -113,7 +113,7 @@ fn coerce_single(
         (Kind::Binary, Value::String(text)) if !is_base64(&text) => {
             Err(wrong_type(attribute, &Value::String(text), at))
         }
-        (Kind::String, Value::String(text)) if attribute.closed => canonical(attribute, &text, at),
+        (Kind::String, Value::String(text)) if attribute.closed => Ok(canonical(attribute, text)),
         (Kind::String | Kind::Reference | Kind::Binary | Kind::DateTime, value @ Value::String(_))
         | (Kind::Boolean, value @ Value::Bool(_))
         | (Kind::Integer | Kind::Decimal, value @ Value::Number(_)) => Ok(Some(value)),
@@ -121,21 +121,12 @@ fn coerce_single(
     }
 }
 
-/// The canonical value that is meant, in the spelling of the schema.
-fn canonical(attribute: &Attribute, text: &str, at: &str) -> Result<Option<Value>, ScimError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
+/// The canonical value that is meant, in the spelling of the schema; or what came, if none is. An empty text is none.
+fn canonical(attribute: &Attribute, text: String) -> Option<Value> {
     let is_meant =
-        |known: &&String| if attribute.case_exact { *known == text } else { is_same_folded(known, text) };
-    match attribute.canonical_values.iter().find(is_meant) {
-        Some(known) => Ok(Some(known.as_str().into())),
-        None => Err(ScimError::invalid_value(format!(
-            "{at} must be one of {}, not {}",
-            attribute.canonical_values.join(", "),
-            came(attribute, &text.into())
-        ))),
-    }
+        |known: &&String| if attribute.case_exact { **known == text } else { is_same_folded(known, &text) };
+    let meant = attribute.canonical_values.iter().find(is_meant).cloned();
+    Some(meant.unwrap_or(text)).filter(|text| !text.is_empty()).map(Value::String)
 }
 
 /// RFC 7643 section 2.3.6: "The attribute value MUST be base64 encoded". Line breaks and the URL's alphabet are taken.
@@ -199,7 +190,7 @@ pub(crate) fn given_twice(at: &str) -> ScimError {
 }
 
 /// Names the attribute, what it takes and what came; nothing of a password is repeated.
-pub(crate) fn wrong_type(attribute: &Attribute, came_value: &Value, at: &str) -> ScimError {
+pub(crate) fn wrong_type(attribute: &Attribute, came: &Value, at: &str) -> ScimError {
     let expected = match attribute.kind {
         Kind::String => "a string",
         Kind::Reference => "a string with a URI",
@@ -210,15 +201,11 @@ pub(crate) fn wrong_type(attribute: &Attribute, came_value: &Value, at: &str) ->
         Kind::DateTime => "a date and time such as \"2011-05-13T04:42:34Z\"",
         Kind::Complex => "an object",
     };
-    ScimError::invalid_value(format!("{at} must be {expected}, not {}", came(attribute, came_value)))
-}
-
-/// What came, in a few words; nothing of what is never returned.
-fn came(attribute: &Attribute, value: &Value) -> String {
-    match value {
+    let came = match came {
         Value::String(_) | Value::Number(_) if attribute.is_hidden() => "something else".to_owned(),
         other => describe(other),
-    }
+    };
+    ScimError::invalid_value(format!("{at} must be {expected}, not {came}"))
 }
 
 /// A JSON value in a few words.

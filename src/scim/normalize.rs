@@ -45,9 +45,15 @@ pub(crate) fn read(body: Value, schema: &ResourceSchema, limits: &Limits) -> Res
         )));
     };
     let result = Normalized { document: Document::new(), id: None, password: None, members: None };
+    // Another name for an attribute that the body has by its own name, too, is kept as what nobody knows.
+    let idle: Vec<&str> = schema.idle_aliases(fields.keys()).collect();
     let mut reader = Reader { schema, limits, result };
     for (key, value) in fields {
-        reader.field(key, value)?;
+        if idle.iter().any(|alias| key.eq_ignore_ascii_case(alias)) {
+            reader.result.document.insert(key, value);
+        } else {
+            reader.field(key, value)?;
+        }
     }
     let mut result = reader.result;
     set_schemas(&mut result.document, schema);

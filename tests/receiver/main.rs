@@ -11,6 +11,7 @@ mod limits;
 mod log;
 mod outage;
 mod round_trip;
+mod rules;
 #[path = "../support/receiver.rs"]
 mod support;
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Api, Client, Config,
-    api::PostParams,
+    api::{Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use rollcall::{
@@ -141,6 +141,14 @@ impl Receiver {
         }
         let url = format!("{}/scim/{}/{name}/v2", self.address, self.namespace);
         Endpoint { url, token: issued.reveal().to_owned() }
+    }
+
+    /// Changes what a tenant's `spec` says, as a person does by `kubectl patch`.
+    pub async fn change(&self, tenant: &Endpoint, spec: serde_json::Value) {
+        let name = tenant.url.trim_end_matches("/v2").rsplit('/').next().unwrap();
+        let api: Api<ScimTenant> = Api::namespaced(self.client.clone(), &self.namespace);
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        api.patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// What it listens on, without a scheme.

@@ -4,6 +4,7 @@
 //! Rules may be narrowed while resources exist. What a resource lacked before is never held against a later change:
 //! a person who has no e-mail address must still be deactivated on the day after one became required.
 
+mod canonical;
 mod fill;
 mod unique;
 
@@ -90,6 +91,7 @@ impl ResourceRules {
         if self.user_name_is_email && user_name != before.get("userName") {
             check_is_email(user_name.and_then(Value::as_str).unwrap_or_default())?;
         }
+        canonical::check(before, after, &self.schema)?;
         self.unique.iter().try_for_each(|unique| unique.check(after))
     }
 }

@@ -146,6 +146,16 @@ impl ResourceSchema {
             .find_map(|extension| with_sub(Some(extension), extension.attribute(&path.name)?, path))
     }
 
+    /// The aliases that stand for attributes which `names` has already.
+    pub(crate) fn idle_aliases<'k>(
+        &self,
+        names: impl Iterator<Item = &'k String> + Clone,
+    ) -> impl Iterator<Item = &str> {
+        let is_named =
+            move |meant: &AttrPath| names.clone().any(|name| name.eq_ignore_ascii_case(&meant.name));
+        self.aliases.iter().filter(move |(_, meant)| is_named(meant)).map(|(alias, _)| alias.as_str())
+    }
+
     /// Whether resources of this type have members, which travel beside the document.
     pub fn has_members(&self) -> bool {
         self.core.is(GROUP_URN)

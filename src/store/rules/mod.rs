@@ -3,20 +3,19 @@
 //! The API server has checked the declaration, so nothing here can fail: what a replaced CRD let through (a name that
 //! is no name) can't be addressed by any path, and does no harm.
 
+mod declared;
+
 use std::sync::Arc;
 
 use crate::{
     api::{
-        AttributeMutability, AttributeReturned, AttributeRules, AttributeType, AttributeUniqueness,
-        ExtendedResource, ExtensionSchema, FillSource, FilledAttribute, PasswordPolicy, SchemaAttribute,
-        SchemaSubAttribute, ScimTenantSpec, UniqueId, UserAttribute, UserNameFormat,
+        AttributeRules, ExtendedResource, ExtensionSchema, FillSource, FilledAttribute, PasswordPolicy,
+        ScimTenantSpec, UniqueId, UserAttribute, UserNameFormat,
     },
     scim::{
         path::AttrPath,
         rules::{Fill, ResourceRules},
-        schema::{
-            Attribute, ENTERPRISE_USER_URN, Kind, Mutability, ResourceSchema, Returned, Schema, Uniqueness,
-        },
+        schema::{Attribute, ENTERPRISE_USER_URN, ResourceSchema, Uniqueness},
     },
 };
 
@@ -66,7 +65,7 @@ impl TenantRules {
                 ExtendedResource::User => &mut user,
                 ExtendedResource::Group => &mut group,
             };
-            resource.extensions.push(schema(extension));
+            resource.extensions.push(declared::schema(extension));
         }
         let AttributeRules { required, unique_id, user_name_format, fill } =
             declared.attributes.clone().unwrap_or_default();
@@ -191,104 +190,6 @@ fn with(resource: &mut ResourceSchema, path: &[&str], change: impl Fn(&mut Attri
     }
 }
 
-fn schema(declared: &ExtensionSchema) -> Schema {
-    let ExtensionSchema { id, resource: _, name, description, required, attributes } = declared;
-    let last = id.rsplit(':').next().unwrap_or_default();
-    Schema {
-        id: id.clone(),
-        name: name.clone().unwrap_or_else(|| last.to_owned()),
-        description: description.clone().unwrap_or_default(),
-        required: *required,
-        attributes: attributes.iter().map(attribute).collect(),
-    }
-}
-
-fn attribute(declared: &SchemaAttribute) -> Attribute {
-    let SchemaAttribute {
-        name,
-        type_,
-        multi_valued,
-        description,
-        required,
-        case_exact,
-        mutability,
-        returned,
-        uniqueness,
-        canonical_values,
-        reference_types,
-        sub_attributes,
-    } = declared.clone();
-    let alone = SchemaSubAttribute {
-        name,
-        type_,
-        multi_valued,
-        description,
-        required,
-        case_exact,
-        mutability,
-        returned,
-        canonical_values,
-        reference_types,
-    };
-    let uniqueness = match uniqueness {
-        None | Some(AttributeUniqueness::None) => Uniqueness::None,
-        Some(AttributeUniqueness::Server) => Uniqueness::Server,
-    };
-    let sub_attributes = sub_attributes.into_iter().map(part).collect();
-    Attribute { uniqueness, sub_attributes, ..part(alone) }
-}
-
-fn part(declared: SchemaSubAttribute) -> Attribute {
-    let SchemaSubAttribute {
-        name,
-        type_,
-        multi_valued,
-        description,
-        required,
-        case_exact,
-        mutability,
-        returned,
-        canonical_values,
-        reference_types,
-    } = declared;
-    let kind = kind(type_);
-    Attribute {
-        multi_valued,
-        required,
-        // RFC 7643 section 2.3 makes references and binary data case exact.
-        case_exact: case_exact || matches!(kind, Kind::Reference | Kind::Binary),
-        mutability: match mutability {
-            Some(AttributeMutability::ReadOnly) => Mutability::ReadOnly,
-            None | Some(AttributeMutability::ReadWrite) => Mutability::ReadWrite,
-            Some(AttributeMutability::Immutable) => Mutability::Immutable,
-            Some(AttributeMutability::WriteOnly) => Mutability::WriteOnly,
-        },
-        returned: match returned {
-            Some(AttributeReturned::Always) => Returned::Always,
-            Some(AttributeReturned::Never) => Returned::Never,
-            None | Some(AttributeReturned::Default) => Returned::Default,
-            Some(AttributeReturned::Request) => Returned::Request,
-        },
-        closed: !canonical_values.is_empty(),
-        canonical_values,
-        reference_types,
-        ..Attribute::new(kind, &name, &description.unwrap_or_default())
-    }
-}
-
-fn kind(declared: AttributeType) -> Kind {
-    match declared {
-        AttributeType::String => Kind::String,
-        AttributeType::Boolean => Kind::Boolean,
-        AttributeType::Decimal => Kind::Decimal,
-        AttributeType::Integer => Kind::Integer,
-        AttributeType::DateTime => Kind::DateTime,
-        AttributeType::Binary => Kind::Binary,
-        AttributeType::Reference => Kind::Reference,
-        AttributeType::Complex => Kind::Complex,
-    }
-}
-
 fn filled_name(attribute: FilledAttribute) -> &'static str {
     match attribute {
         FilledAttribute::UserName => "userName",
@@ -307,5 +208,54 @@ fn source_path(source: FillSource) -> &'static str {
         FillSource::NameGivenName => "name.givenName",
         FillSource::NameFamilyName => "name.familyName",
         FillSource::Emails => "emails",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rules(spec: serde_json::Value) -> Arc<TenantRules> {
+        TenantRules::of(&serde_json::from_value(spec).unwrap(), None)
+    }
+
+    #[test]
+    fn rules_are_made_anew_only_when_they_change() {
+        let spec = |value| serde_json::from_value::<ScimTenantSpec>(value).unwrap();
+        let before = TenantRules::of(&spec(json!({ "attributes": { "required": ["title"] } })), None);
+        let same = spec(json!({ "suspend": true, "attributes": { "required": ["title"] } }));
+        assert!(Arc::ptr_eq(&before, &TenantRules::of(&same, Some(&before))));
+        assert!(!Arc::ptr_eq(&before, &TenantRules::of(&spec(json!({})), Some(&before))));
+    }
+
+    #[test]
+    fn what_is_required_is_said_of_the_attribute_and_of_all_that_it_is_in() {
+        let rules = rules(json!({ "attributes": { "required": ["name.givenName", "department"] } }));
+        let name = rules.users.schema.attribute("name").unwrap();
+        assert!(name.required && name.sub("givenName").unwrap().required);
+        assert!(!name.sub("familyName").unwrap().required);
+        let enterprise = rules.users.schema.extension(ENTERPRISE_USER_URN).unwrap();
+        assert!(enterprise.required && enterprise.attribute("department").unwrap().required);
+    }
+
+    #[test]
+    fn an_address_that_tells_users_apart_is_required_and_unique() {
+        let rules = rules(json!({ "attributes": { "uniqueId": "Email" } }));
+        let emails = rules.users.schema.attribute("emails").unwrap();
+        assert!(emails.required && emails.sub("value").unwrap().is_unique());
+        let paths: Vec<&str> = rules.users.unique.iter().map(|unique| unique.path()).collect();
+        assert_eq!(paths, ["emails.value"]);
+    }
+
+    #[test]
+    fn a_tenant_that_declares_nothing_has_the_schemas_of_the_rfc() {
+        let rules = rules(json!({}));
+        assert_eq!(
+            (&rules.users.schema, &rules.groups.schema),
+            (&ResourceSchema::user(), &ResourceSchema::group())
+        );
+        assert!(rules.users.unique.is_empty() && rules.groups.unique.is_empty() && !rules.keeps_passwords);
     }
 }
