@@ -216,6 +216,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::scim::rules::Unique;
 
     fn rules(spec: serde_json::Value) -> Arc<TenantRules> {
         TenantRules::of(&serde_json::from_value(spec).unwrap(), None)
@@ -245,7 +246,7 @@ mod tests {
         let rules = rules(json!({ "attributes": { "uniqueId": "Email" } }));
         let emails = rules.users.schema.attribute("emails").unwrap();
         assert!(emails.required && emails.sub("value").unwrap().is_unique());
-        let paths: Vec<&str> = rules.users.unique.iter().map(|unique| unique.path()).collect();
+        let paths: Vec<&str> = rules.users.unique.iter().map(Unique::path).collect();
         assert_eq!(paths, ["emails.value"]);
     }
 
