@@ -29,6 +29,10 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
+.PHONY: bench
+bench: ## Measure what is promised about speed
+	cargo bench --quiet --bench figures
+
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check

@@ -79,12 +79,13 @@ pub struct RunArgs {
     #[arg(long, env = "ROLLCALL_OPERATOR_NAMESPACE", value_name = "NAME")]
     pub operator_namespace: Option<String>,
 
-    /// How many processes like this one serve. With 1, what this process has written it may also answer at once;
-    /// with more, an answer waits until the others have seen it.
-    #[arg(long, env = "ROLLCALL_REPLICAS", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub replicas: u16,
+    /// Others like this process may run, now or later: before a write is acknowledged, all of them have seen it. They
+    /// find each other by Leases in the operator's namespace, and need the Secret rollcall-peers there. Without this
+    /// flag, no two processes may ever run at once.
+    #[arg(long, env = "ROLLCALL_PEERS")]
+    pub peers: bool,
 
-    /// Where other processes like this one reach us, if there are any, to wait until all have seen a write.
+    /// Where other replicas reach us, with --peers.
     #[arg(long, env = "ROLLCALL_PEER_LISTEN", default_value = "0.0.0.0:8082", value_name = "ADDRESS:PORT")]
     pub peer_listen: SocketAddr,
 

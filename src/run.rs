@@ -11,11 +11,11 @@ use crate::{
     admin::{Admin, Check},
     cli::RunArgs,
     controllers::{
-        self,
+        self, Surroundings, fenced,
         leader::{Candidate, Leadership},
         tenant::TenantController,
     },
-    downstream::{rbac::Reach, scim::ScimOptions},
+    downstream::{CallMetrics, rbac::Reach, scim::ScimOptions},
     metrics::Metrics,
     receiver::{self, ReceiverState, RequestMetrics, Settings},
     store::{Namespaces, Store, TenantKey, Tenants, token_use},
@@ -100,6 +100,7 @@ struct Rollcall {
     tenants: Arc<Tenants>,
     metrics: Arc<Metrics>,
     requests: RequestMetrics,
+    calls: CallMetrics,
 }
 
 impl Rollcall {
@@ -109,14 +110,18 @@ impl Rollcall {
         let peers = start::peers(&args, &operator_namespace, &identity)?;
         let client = start::connect().await?;
         start::require_crds(&client).await?;
-        let (mut metrics, requests) = (Metrics::new(), RequestMetrics::default());
+        start::check_namespaces(&client, &args.namespaces).await;
+        let mut metrics = Metrics::new();
+        let (requests, calls) = (RequestMetrics::default(), CallMetrics::default());
         requests.register(metrics.registry());
+        calls.register(metrics.registry());
         Ok(Self {
             namespaces: Namespaces::from_list(args.namespaces.clone()),
             store: Store::new(client.clone(), peers),
             tenants: Arc::new(Tenants::default()),
             metrics: Arc::new(metrics),
             requests,
+            calls,
             args,
             client,
             operator_namespace,
@@ -156,22 +161,28 @@ impl Rollcall {
             identity: self.identity.clone(),
             duration: self.args.lease_duration,
         };
-        let (client, store, options) = (self.client.clone(), self.store.clone(), self.options());
+        let surroundings = Surroundings {
+            client: self.client.clone(),
+            store: self.store.clone(),
+            tenants: Arc::clone(&self.tenants),
+            calls: self.calls.clone(),
+            options: self.options(),
+        };
         let (url, identity, gauge) =
             (self.args.external_url.clone(), self.identity.clone(), self.metrics.leader.clone());
         let stop = stop.clone();
         parts.start("the leader election", async move {
             let lead = |leadership: Leadership| {
-                let (url, over) = (url.clone(), leadership.over);
+                let (url, over) = (url.clone(), leadership.over.clone());
                 let endpoint = move |key: &TenantKey| url.tenant(key);
                 let tenants = TenantController::new(
-                    client.clone(),
-                    store.clone(),
+                    fenced(&surroundings.client, &leadership),
+                    surroundings.store.clone(),
                     Box::new(endpoint),
                     identity.clone(),
                 );
-                let apps = controllers::run(client.clone(), store.clone(), options.clone(), over.clone());
-                let (namespaces, gauge) = (&options.namespaces, gauge.clone());
+                let apps = controllers::run(surroundings.clone(), leadership);
+                let (namespaces, gauge) = (&surroundings.options.namespaces, gauge.clone());
                 Box::pin(async move {
                     let _leading = Leading::new(gauge);
                     tokio::join!(tenants.run(namespaces, over), apps);

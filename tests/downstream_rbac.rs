@@ -144,7 +144,7 @@ async fn apply(app: &RbacApp, team: &TeamView) -> Result<Has, ApplyError> {
 }
 
 fn changed(team: &TeamView) -> Has {
-    Has { remote_id: Some(team.id.clone()), changed: true }
+    Has { remote_id: Some(team.id.clone()), changed: true, ..Has::default() }
 }
 
 /// The text of an error that blames the team alone.
@@ -394,7 +394,28 @@ async fn an_installation_without_rbac_says_so() {
     let app = Lab { client: bare, ..lab }.app(&viewers());
     let error = app.probe().await.unwrap_err();
     assert_eq!(error.blame, Blame::App);
-    assert!(error.message.contains("rbac.enabled"), "{error}");
+    assert!(error.message.contains("set rbac.enabled in the chart"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_for_named_namespaces_that_is_not_told_of_them_says_so() {
+    let lab = Lab::new("untold", "rbac: {enabled: true, namespaces: [DEV]}").await;
+    let error = lab.app(&viewers()).probe().await.unwrap_err();
+    assert_eq!(error.blame, Blame::App);
+    assert!(error.message.contains("--rbac-namespaces") && error.message.contains(&lab.dev), "{error}");
+    assert!(!error.message.contains("rbac.enabled"), "it is enabled: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_of_the_installation_that_is_not_allowed_does_not_stop_the_others() {
+    let lab = Lab::new("partly", "rbac: {enabled: true, namespaces: [DEV]}").await;
+    let reach = |names: &[&str]| Reach::Namespaces(names.iter().map(|name| (*name).to_owned()).collect());
+    let partly = lab.reaching(&viewers(), reach(&["aaa-not-there", &lab.dev])).unwrap();
+    partly.probe().await.unwrap();
+    let nowhere = lab.reaching(&viewers(), reach(&["aaa-not-there"])).unwrap();
+    let error = nowhere.probe().await.unwrap_err();
+    assert!(error.message.contains("any namespace of --rbac-namespaces"), "{error}");
+    assert!(error.message.contains("aaa-not-there"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -408,9 +429,9 @@ async fn revoking_a_team_leaves_the_bindings_of_others() {
     let devs = TeamView { id: "0199-devs".into(), display_name: "Devs".into(), ..team(&["bob"]) };
     apply(&app, &team(&["ada"])).await.unwrap();
     apply(&app, &devs).await.unwrap();
-    let had = Had { remote_id: Some("0199-team".into()) };
+    let had = Had { remote_id: Some("0199-team".into()), ..Had::default() };
     let revoked = app.revoke_team("0199-team", &had, DeletionPolicy::Retain).await;
-    assert_eq!(revoked, Ok(Has { remote_id: None, changed: true }));
+    assert_eq!(revoked, Ok(Has { changed: true, ..Has::default() }));
     assert_eq!(lab.subjects(), ["User okta:bob"]);
     let again = app.revoke_team("0199-team", &had, DeletionPolicy::Retain).await;
     assert_eq!(again, Ok(Has::default()));

@@ -3,17 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
 use kube::{
     Api, Client, Config,
     api::{Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use rollcall::controllers::leader::{Candidate, Leadership};
+use rollcall::controllers::{
+    fenced,
+    leader::{Candidate, Leadership},
+};
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -61,12 +67,16 @@ impl Running {
 }
 
 async fn leases() -> Api<Lease> {
+    Api::namespaced(client().await, "default")
+}
+
+async fn client() -> Client {
     _ = rustls::crypto::ring::default_provider().install_default();
     let path =
         tokio::task::spawn_blocking(|| rollcall_dev::shared::control_plane().unwrap().kubeconfig_path());
     let kubeconfig = Kubeconfig::read_from(path.await.unwrap()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Api::namespaced(Client::try_from(config).unwrap(), "default")
+    Client::try_from(config).unwrap()
 }
 
 fn fresh_name() -> String {
@@ -85,7 +95,7 @@ async fn another_candidate_takes_over_when_the_leader_dies_and_not_before_its_te
     let died = Instant::now();
     let new = second.elected(TERM + SLACK).await;
     assert!(died.elapsed() >= TERM * 2 / 3, "after {:?}", died.elapsed());
-    assert!(new.epoch > old.epoch, "{} after {}", new.epoch, old.epoch);
+    assert!(new.holds() && !old.holds(), "never both");
 }
 
 #[tokio::test]
@@ -109,8 +119,67 @@ async fn a_leader_whose_lease_was_taken_stops_and_runs_again() {
     let theirs = json!({ "spec": { "holderIdentity": "somebody", "leaseTransitions": 7 } });
     leases.patch(&lease, &PatchParams::default(), &Patch::Merge(theirs)).await.unwrap();
     tokio::time::timeout(TERM + SLACK, leadership.over.cancelled()).await.expect("it stops");
+    assert!(!leadership.holds(), "not for the rest of the term either");
     // Nobody renews, so the Lease is free again after a term.
-    assert_eq!(first.elected(TERM + SLACK).await.epoch, 8);
+    assert!(first.elected(TERM + SLACK).await.holds());
+    assert!(!leadership.holds(), "one leadership does not become another");
+}
+
+#[tokio::test]
+async fn a_leader_that_was_frozen_past_its_term_writes_nothing_when_it_wakes() {
+    let (leases, lease) = (leases().await, fresh_name());
+    let ((tell, mut told), (wake, frozen)) = (mpsc::channel(2), std::sync::mpsc::channel());
+    let (identity, frozen) = (lease.clone(), Arc::new(Mutex::new(frozen)));
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    // Everything of the first one runs on one thread, which it blocks: nothing is renewed, as in a process that was
+    // stopped. Its writer is a task that nobody aborts, so that only the fence is in its way.
+    let first = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = client().await;
+            let leases = Api::namespaced(client.clone(), "default");
+            let candidate = Candidate { leases, lease: identity.clone(), identity, duration: TERM };
+            let work = async |leadership: Leadership| {
+                let (tell, frozen) = (tell.clone(), Arc::clone(&frozen));
+                let (fenced, over) = (fenced(&client, &leadership), leadership.over.clone());
+                tokio::spawn(async move {
+                    tell.send((leadership.holds(), write(&fenced, "before").await.is_ok())).await.unwrap();
+                    frozen.lock().unwrap().recv().unwrap();
+                    tell.send((leadership.holds(), write(&fenced, "after").await.is_ok())).await.unwrap();
+                });
+                over.cancelled().await;
+                Ok::<(), String>(())
+            };
+            candidate.run(stopped, work).await
+        })
+    });
+    assert_eq!(told.recv().await, Some((true, true)));
+    let mut second = Running::start(&leases, &lease, "second");
+    let now = second.elected(TERM + SLACK).await;
+    wake.send(()).unwrap();
+    assert_eq!(told.recv().await, Some((false, false)));
+    assert_eq!(written().await, "before");
+    assert!(now.holds());
+    stop.cancel();
+    assert_eq!(first.await.unwrap(), Ok(()));
+}
+
+const WRITTEN: &str = "written-by-the-leader";
+
+async fn write(client: &Client, text: &str) -> kube::Result<()> {
+    let object =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": WRITTEN}, "data": {"by": text}});
+    let params = PatchParams::apply("test").force();
+    Api::<ConfigMap>::default_namespaced(client.clone())
+        .patch(WRITTEN, &params, &Patch::Apply(object))
+        .await?;
+    Ok(())
+}
+
+async fn written() -> String {
+    let object = Api::<ConfigMap>::default_namespaced(client().await).get(WRITTEN).await.unwrap();
+    object.data.unwrap()["by"].clone()
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The operator as the chart's Deployment starts it, under the chart's own rights: a tenant gets ready, a team is
-//! pushed, its member gains a role and loses it, and the API server never has to say "forbidden".
+//! Two replicas of the operator as the chart's Deployment starts them, under the chart's own rights: a tenant gets ready,
+//! a team is pushed, its member gains a role and loses it, both show it, and the API server never has to say "forbidden".
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -47,8 +47,8 @@ fn arguments(release: &Release<'_>, listen: &str, admin: &str) -> Vec<String> {
     adapted.collect()
 }
 
-/// Starts the operator as the ServiceAccount of a release.
-fn start(plane: &ControlPlane, listen: &str) -> (Process, PathBuf) {
+/// Makes the namespaces and definitions, and installs what Pods of the chart need.
+fn install(plane: &ControlPlane) -> (Release<'_>, PathBuf) {
     for namespace in [HOME, DEV] {
         plane.kubectl(&["create", "namespace", namespace]).unwrap();
     }
@@ -58,11 +58,28 @@ fn start(plane: &ControlPlane, listen: &str) -> (Process, PathBuf) {
     plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", PATIENCE]).unwrap();
     let release = Release::new(plane, "rollcall", HOME, VALUES);
     let account = release.grant().unwrap();
-    let admin = ports::reserve().unwrap().address();
+    (release, account.kubeconfig)
+}
+
+/// Starts a replica as the ServiceAccount of a release, and waits until it would get requests.
+async fn start(
+    plane: &ControlPlane,
+    (release, kubeconfig): &(Release<'_>, PathBuf),
+    listen: &str,
+) -> (Process, PathBuf) {
+    let (admin, peers) = (ports::reserve().unwrap().address(), ports::reserve().unwrap().address());
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-    command.env("KUBECONFIG", &account.kubeconfig).args(arguments(&release, listen, &admin));
-    let log = plane.dir().join("operator.log");
-    (plane.spawn("rollcall", &mut command, &log).unwrap(), log)
+    command.env("KUBECONFIG", kubeconfig).env("POD_IP", "127.0.0.1");
+    command.args(arguments(release, listen, &admin)).arg(format!("--peer-listen={peers}"));
+    let log = plane.dir().join(format!("{}.log", listen.replace(':', "-")));
+    let replica = plane.spawn("rollcall", &mut command, &log).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let ready = format!("http://{admin}/readyz");
+    while !Client::new().get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        assert!(Instant::now() < deadline, "not ready: {}", fs::read_to_string(&log).unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    (replica, log)
 }
 
 /// What a key of the tenant's Secret holds.
@@ -82,15 +99,6 @@ async fn send(plane: &ControlPlane, method: Method, path: &str, body: &Value) ->
     body["id"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Waits until the receiver takes the token: its own watch may be a moment behind the tenant's condition.
-async fn until_accepted(plane: &ControlPlane) {
-    let (url, token) = (format!("{}/Users?count=0", secret(plane, "url")), secret(plane, "token"));
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while Client::new().get(&url).bearer_auth(&token).send().await.unwrap().status() != 200 {
-        assert!(Instant::now() < deadline, "the token was never accepted");
-    }
-}
-
 fn until_can(plane: &ControlPlane, expected: bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while can(plane, "okta:ada", &format!("get pods -n {DEV}")) != expected {
@@ -103,15 +111,19 @@ async fn the_operator_works_with_exactly_the_rights_of_the_chart() {
     _ = rustls::crypto::ring::default_provider().install_default();
     let plane = shared::control_plane().unwrap();
     plane.kubectl(&["wait", "--for=jsonpath={.rules}", "clusterrole/view", PATIENCE]).unwrap();
-    let port = ports::reserve().unwrap();
-    let (operator, log) = start(plane, &port.address());
+    let installed = install(plane);
+    let (port, other_port) = (ports::reserve().unwrap(), ports::reserve().unwrap());
+    let (operator, log) = start(plane, &installed, &port.address()).await;
+    let (other, other_log) = start(plane, &installed, &other_port.address()).await;
     plane.apply(OBJECTS).unwrap();
     plane.kubectl(&["wait", "--for=condition=Ready", "scimtenant/okta", "-n", HOME, PATIENCE]).unwrap();
 
     let user =
         json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "active": true});
-    until_accepted(plane).await;
     let ada = send(plane, Method::POST, "/Users", &user).await;
+    let elsewhere = format!("http://{}/scim/{HOME}/okta/v2/Users/{ada}", other_port.address());
+    let shown = Client::new().get(elsewhere).bearer_auth(secret(plane, "token")).send().await.unwrap();
+    assert_eq!(shown.status(), 200, "the other replica shows it at once");
     let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:Group"]);
     let group = json!({"schemas": schemas, "displayName": "Ops", "members": [{"value": ada}]});
     let ops = send(plane, Method::POST, "/Groups", &group).await;
@@ -136,7 +148,9 @@ async fn the_operator_works_with_exactly_the_rights_of_the_chart() {
         ])
         .unwrap();
 
-    operator.stop(Duration::from_secs(20)).unwrap();
-    let log = fs::read_to_string(log).unwrap();
-    assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    for (replica, log) in [(operator, log), (other, other_log)] {
+        assert!(replica.stop(Duration::from_secs(20)).unwrap().success());
+        let log = fs::read_to_string(log).unwrap();
+        assert!(!log.to_lowercase().contains("forbidden"), "{log}");
+    }
 }

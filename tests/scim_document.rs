@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
-use rollcall::scim::list::{ListQuery, SortOrder, Sorter, list_response};
+use rollcall::scim::list::{ListQuery, PageSizes, Place, SortOrder, Sorter, list_response};
 use rollcall::scim::normalize::normalize;
 use rollcall::scim::patch::{PatchRequest, apply};
 use rollcall::scim::path::AttrPath;
@@ -13,6 +13,8 @@ use rollcall::scim::{Document, Limits, ScimType, discovery, json};
 use serde_json::{Value, json};
 
 const CASES: &str = include_str!("data/scim/normalize.json");
+
+const PAGES: PageSizes = PageSizes { default: 100, most: 100 };
 
 #[test]
 fn what_clients_post_becomes_a_canonical_document() {
@@ -70,7 +72,7 @@ fn attributes_and_excluded_attributes_cut_a_document_down() {
     let schema = ResourceSchema::user();
     let document = stored();
     let cut = |only: &str, without: &str| {
-        let query = ListQuery::parse([("attributes", only), ("excludedAttributes", without)], 100).unwrap();
+        let query = ListQuery::parse([("attributes", only), ("excludedAttributes", without)], PAGES).unwrap();
         let projection = Projection::parse(&query.attributes, &query.excluded_attributes, &schema).unwrap();
         Value::Object(projection.apply(&document, &schema))
     };
@@ -128,27 +130,46 @@ fn a_password_is_not_returned_even_from_a_document_that_has_one() {
 
 #[test]
 fn a_query_is_read_as_rfc_7644_says() {
-    let query = ListQuery::parse([("startIndex", "0"), ("count", "-1"), ("x", "y")], 100).unwrap();
+    let query = ListQuery::parse([("startIndex", "0"), ("count", "-1"), ("x", "y")], PAGES).unwrap();
     assert_eq!((query.start_index, query.count, query.filter), (1, 0, None));
-    let query =
-        ListQuery::parse([("startindex", "99999999999999999999999"), ("COUNT", "1000000000")], 100).unwrap();
+    let query = ListQuery::parse([("startindex", "99999999999999999999999"), ("COUNT", "1000000000")], PAGES)
+        .unwrap();
     assert_eq!((query.start_index, query.count), (usize::MAX, 100));
     for pair in [("count", "ten"), ("count", ""), ("startIndex", "1.5"), ("sortOrder", "up")] {
         assert_eq!(
-            ListQuery::parse([pair], 100).unwrap_err().scim_type,
+            ListQuery::parse([pair], PAGES).unwrap_err().scim_type,
             Some(ScimType::InvalidValue),
             "{pair:?}"
         );
     }
-    let error = ListQuery::parse([("attributes", "a,".repeat(201).as_str())], 100).unwrap_err();
+    let error = ListQuery::parse([("attributes", "a,".repeat(201).as_str())], PAGES).unwrap_err();
     assert_eq!(error.scim_type, Some(ScimType::TooMany));
-    let error = ListQuery::parse([("filter", "userName eq")], 100).unwrap_err();
+    let error = ListQuery::parse([("filter", "userName eq")], PAGES).unwrap_err();
     assert_eq!(error.scim_type, Some(ScimType::InvalidFilter));
-    let page = list_response(3, 2, vec![json!({ "id": "1" })]);
+    let page = list_response(3, Place::Index(2), vec![json!({ "id": "1" })]);
     assert_eq!(
         (&page["totalResults"], &page["startIndex"], &page["itemsPerPage"]),
         (&json!(3), &json!(2), &json!(1))
     );
+}
+
+#[test]
+fn a_query_with_a_cursor_has_a_count_and_neither_an_index_nor_an_order() {
+    let parse = |pairs: &[(&str, &str)]| ListQuery::parse(pairs.iter().copied(), PAGES);
+    let query = parse(&[("cursor", ""), ("count", "1000000")]).unwrap();
+    assert_eq!((query.cursor.as_deref(), query.count), (Some(""), 100));
+    assert_eq!(parse(&[("count", "-1"), ("cursor", "")]).unwrap().count, 0);
+    for count in ["ten", "", "1.5"] {
+        let error = parse(&[("count", count), ("Cursor", "x")]).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidCount), "{count}");
+    }
+    for other in [("startIndex", "1"), ("sortBy", "userName")] {
+        let error = parse(&[other, ("cursor", "")]).unwrap_err();
+        assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "{other:?}");
+        assert!(error.detail.contains(other.0), "{error}");
+    }
+    let body = json!({ "cursor": "abc", "count": 2 });
+    assert_eq!(ListQuery::parse_search(&body, PAGES).unwrap().cursor.as_deref(), Some("abc"));
 }
 
 #[test]
@@ -167,9 +188,9 @@ fn a_search_request_says_with_json_what_a_query_says() {
         ("startIndex", "1"),
         ("count", "10"),
     ];
-    assert_eq!(ListQuery::parse_search(&body, 100).unwrap(), ListQuery::parse(pairs, 100).unwrap());
-    assert!(ListQuery::parse_search(&json!({ "count": true }), 100).is_err());
-    assert!(ListQuery::parse_search(&json!([]), 100).is_err());
+    assert_eq!(ListQuery::parse_search(&body, PAGES).unwrap(), ListQuery::parse(pairs, PAGES).unwrap());
+    assert!(ListQuery::parse_search(&json!({ "count": true }), PAGES).is_err());
+    assert!(ListQuery::parse_search(&json!([]), PAGES).is_err());
 }
 
 #[test]
@@ -218,9 +239,11 @@ fn discovery_says_what_the_tables_say() {
         change_password: false,
         sort: true,
         etag: true,
+        pagination: discovery::Pagination { sizes: PAGES, cursor_timeout: std::time::Duration::from_mins(1) },
     };
     let config = discovery::service_provider_config(&features, "https://x/scim");
     assert_eq!((&config["filter"]["maxResults"], &config["bulk"]["supported"]), (&json!(200), &json!(false)));
+    assert_eq!(config["pagination"]["cursorTimeout"], 60);
 }
 
 #[test]

@@ -404,13 +404,37 @@ async fn a_deleted_tenant_keeps_its_users_unless_a_person_confirms() {
     user.metadata.labels = Some([(names::LABEL_ORIGIN.to_owned(), names::ORIGIN_RECEIVER.to_owned())].into());
     users.create(&PostParams::default(), &user).await.unwrap();
     it.tenants.delete("okta", &DeleteParams::default()).await.unwrap();
-    let waits = it.condition("Stalled", "True", "ConfirmationNeeded").await;
+    let waits = it.condition("Stalled", "True", "DeletionNotConfirmed").await;
     assert!(waits.message.contains("rollcall.dev/confirm-deletion=okta"), "{}", waits.message);
     assert!(users.get_opt("ada").await.unwrap().is_some());
     it.change(json!({"metadata": {"annotations": {names::ANNOTATION_CONFIRM_DELETION: "okta"}}})).await;
     eventually("tenant and user are gone", SOON, || async {
         let tenant = it.tenants.get_opt("okta").await.unwrap();
         (tenant.is_none() && users.get_opt("ada").await.unwrap().is_none()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_does_not_exist_is_named_with_what_to_do() {
+    let _turn = TURNS.read().await;
+    let mut operator = Operator::prepare().await;
+    let list = operator.arguments.iter().position(|it| it == "--namespaces").unwrap() + 1;
+    operator.arguments[list].push_str(",no-such-place");
+    operator.spawn();
+    eventually("the log says so", SOON, || async {
+        let log = operator.log();
+        let said =
+            |line: &&str| line.contains("no-such-place") && line.contains("take it out of --namespaces");
+        log.lines().find(said).map(drop)
+    })
+    .await;
+    let missing = "users of namespace no-such-place have not been listed yet";
+    let ready = format!("{}/readyz", operator.admin);
+    eventually("so does /readyz", SOON, || async {
+        let answer = reqwest::get(&ready).await.ok()?;
+        let told = answer.status() == 503 && answer.text().await.ok()?.contains(missing);
+        told.then_some(())
     })
     .await;
 }

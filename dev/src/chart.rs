@@ -10,8 +10,10 @@ use std::process::{Command, Stdio};
 use crate::error::Doing;
 use crate::{ControlPlane, Error};
 
-/// The kinds of objects that give a ServiceAccount its rights.
-const RIGHTS: [&str; 5] = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+/// The kinds of objects that a process outside of the cluster needs as well: the ServiceAccount, its rights, and the key
+/// that replicas share.
+const NEEDED: [&str; 6] =
+    ["Secret", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
 
 /// The name of the ServiceAccount in every release made here.
 const ACCOUNT: &str = "rollcall";
@@ -67,10 +69,10 @@ impl<'a> Release<'a> {
         self.helm(&["uninstall", &self.name])
     }
 
-    /// Applies the ServiceAccount and its rights, and nothing else of the chart.
+    /// Applies the ServiceAccount, its rights and the replicas' key, and nothing else of the chart.
     pub fn grant(&self) -> Result<ServiceAccount, Error> {
         let rendered = self.render()?;
-        let rights: Vec<&str> = rendered.split("\n---\n").filter(|manifest| is_right(manifest)).collect();
+        let rights: Vec<&str> = rendered.split("\n---\n").filter(|manifest| is_needed(manifest)).collect();
         self.plane.apply(&rights.join("\n---\n"))?;
         self.service_account()
     }
@@ -114,8 +116,8 @@ fn chart() -> String {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/rollcall").to_owned()
 }
 
-fn is_right(manifest: &str) -> bool {
-    manifest.lines().filter_map(|line| line.strip_prefix("kind: ")).any(|kind| RIGHTS.contains(&kind))
+fn is_needed(manifest: &str) -> bool {
+    manifest.lines().filter_map(|line| line.strip_prefix("kind: ")).any(|kind| NEEDED.contains(&kind))
 }
 
 /// Without the token.

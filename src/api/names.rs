@@ -39,12 +39,17 @@ pub const LABEL_REPLICA: &str = "rollcall.dev/replica";
 /// On that Lease: where other replicas reach it, `ip:port`.
 pub const ANNOTATION_PEER_ADDRESS: &str = "rollcall.dev/peer-address";
 
-/// Who writes `spec`: `Receiver` on objects that an identity provider pushed. Objects without it belong to
-/// people (usually to Git): they are readable over SCIM and refuse SCIM writes.
+/// Who writes `spec`: `Receiver` on objects that an identity provider pushed or adopted. Objects without it belong
+/// to people (usually to Git): they are readable over SCIM and refuse SCIM writes, unless [`ANNOTATION_ADOPT`] allows
+/// them.
 pub const LABEL_ORIGIN: &str = "rollcall.dev/origin";
 
 /// The value of [`LABEL_ORIGIN`] on what an identity provider pushed.
 pub const ORIGIN_RECEIVER: &str = "Receiver";
+
+/// `true`, put by people on a User or Team that they declare: the first SCIM write to it makes it the identity
+/// provider's.
+pub const ANNOTATION_ADOPT: &str = "rollcall.dev/adopt";
 
 /// When the SCIM resource last changed (RFC 3339), SCIM's `meta.lastModified`.
 pub const ANNOTATION_MODIFIED_AT: &str = "rollcall.dev/modified-at";
@@ -60,6 +65,9 @@ pub const ANNOTATION_SYNC_NOW: &str = "rollcall.dev/sync-now";
 
 /// Keeps a User, Team or DownstreamApp until every downstream app has revoked what it granted.
 pub const FINALIZER_REVOKE: &str = "rollcall.dev/revoke";
+
+/// The condition of a User or Team whose name another one has: it is neither served nor applied.
+pub const CONDITION_NAME_CONFLICT: &str = "NameConflict";
 
 /// The token, by its name in `spec.tokens`, that a tenant's Secret carries.
 pub const LABEL_TOKEN: &str = "rollcall.dev/token";

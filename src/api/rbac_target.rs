@@ -75,7 +75,10 @@ pub struct Grant {
     pub role_ref: RoleRef,
     /// The namespaces in which the team gets the role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200), inner(length(min = 1, max = 63)))]
+    #[schemars(
+        length(max = 200),
+        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub namespaces: Vec<String>,
     /// Whether the team gets the role in the whole cluster.

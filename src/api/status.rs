@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct AppliedTo {
     /// Name of the DownstreamApp in this namespace.
     pub name: String,
-    /// Granted: the app has it. Revoked: the app had it, and access was taken away. Failing: the last attempt
-    /// did not succeed; see `error` and `retryAt`.
+    /// Granted: the app has it. Revoked: the app was told to take access away, or never gave any. Failing: the last
+    /// attempt did not succeed; see `error` and `retryAt`.
     pub state: AppliedState,
     /// The `metadata.generation` of this object that the app last agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,6 +21,10 @@ pub struct AppliedTo {
     /// The id by which the app knows it, if the app has ids of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_id: Option<String>,
+    /// Names of the attributes that the app was given, so that one that is cleared here is cleared there, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub attributes: Vec<String>,
     /// What went wrong in the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -34,7 +38,7 @@ pub struct AppliedTo {
 pub enum AppliedState {
     /// The app has it, as of `revision`.
     Granted,
-    /// The app had it, and access was taken away.
+    /// The app was told to take access away, or never gave any.
     Revoked,
     /// The last attempt to grant or to revoke did not succeed.
     Failing,

@@ -92,6 +92,8 @@ pub struct TeamStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready` is true when every downstream app in whose scope the team is has its present revision.
+    /// `NameConflict` is true while another team of the tenant has the `displayName`: then this one is neither shown
+    /// to the identity provider nor applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

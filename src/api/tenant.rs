@@ -36,7 +36,9 @@ pub struct ScimTenantSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub display_name: Option<String>,
-    /// While true, every SCIM request of this tenant is answered 503, and nothing stored or granted changes.
+    /// While true, every SCIM request of this tenant is answered 503, reads too, and its apps pause with the reason
+    /// `TenantSuspended`: nothing is applied and nothing is revoked. Tokens are still issued and rotated, and changes
+    /// that people make to User and Team objects are stored; apps get them when it goes on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
     /// The bearer tokens. Without any, there is one named `default` that may do everything and never expires.

@@ -240,6 +240,8 @@ pub struct UserStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready` is true when every downstream app in whose scope the person is agrees with this object.
+    /// `NameConflict` is true while another user of the tenant has the `userName`: then this one is neither shown to
+    /// the identity provider nor applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

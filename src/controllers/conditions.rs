@@ -16,6 +16,7 @@ enum State {
     Ready,
     Reconciling,
     Stalled,
+    Paused,
 }
 
 impl Verdict {
@@ -32,6 +33,22 @@ impl Verdict {
     /// A person has to do something; the message says what.
     pub(crate) fn stalled(reason: &str, message: &str) -> Self {
         Self { state: State::Stalled, reason: reason.to_owned(), message: message.to_owned() }
+    }
+
+    /// It is left as it is, because a person wants it so.
+    pub(crate) fn paused(reason: &str, message: &str) -> Self {
+        Self { state: State::Paused, reason: reason.to_owned(), message: message.to_owned() }
+    }
+}
+
+#[cfg(test)]
+impl Verdict {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

@@ -9,9 +9,10 @@ use super::{
     report::{Reporter, Subject},
 };
 use crate::{
-    api::{AppliedTo, DownstreamApp},
-    downstream::{rbac, scim::ScimOptions},
-    store::{Namespaces, Store, TenantKey},
+    api::{AppliedTo, DownstreamApp, Team, User},
+    controllers::{fenced::fenced, leader::Leadership},
+    downstream::{CallMetrics, Fence, rbac, scim::ScimOptions},
+    store::{Namespaces, Store, TenantKey, Tenants},
 };
 
 /// What the installation, not an object, decides.
@@ -25,14 +26,40 @@ pub struct Options {
     pub rbac_reach: rbac::Reach,
 }
 
+/// What the controllers of apps share with the rest of the process.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// A client of the API server.
+    pub client: Client,
+    /// Users and teams.
+    pub store: Store,
+    /// Which tenants are suspended.
+    pub tenants: Arc<Tenants>,
+    /// Where calls of apps are counted.
+    pub calls: CallMetrics,
+    /// What the installation decides.
+    pub options: Options,
+}
+
 /// What every controller of apps needs. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Context {
+    /// Writes only while we lead.
     pub(super) client: Client,
     pub(super) store: Store,
+    pub(super) tenants: Arc<Tenants>,
     pub(super) options: Arc<Options>,
+    pub(super) calls: CallMetrics,
+    /// Lets apps be called only while we lead.
+    pub(super) fence: Fence,
     pub(super) reporter: Reporter,
     pub(super) apps: Apps,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -42,9 +69,13 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    pub(super) fn new(client: Client, store: Store, options: Options) -> Self {
-        let (reporter, apps) = (Reporter::default(), Apps::default());
-        Self { client, store, options: Arc::new(options), reporter, apps }
+    pub(super) fn new(surroundings: Surroundings, leadership: &Leadership) -> Self {
+        let Surroundings { client, store, tenants, calls, options } = surroundings;
+        let client = fenced(&client, leadership);
+        let leadership = leadership.clone();
+        let fence = Fence::new(move || leadership.holds());
+        let (options, reporter, apps) = (Arc::new(options), Reporter::default(), Apps::default());
+        Self { client, store, tenants, options, calls, fence, reporter, apps }
     }
 
     /// Takes an app out of the statuses of its tenant's users and teams.
@@ -53,15 +84,21 @@ impl Context {
         let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &app.spec.tenant_ref.name);
         let has_row =
             |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
-        for user in self.store.directory().users(&tenant, &[]) {
-            if has_row(user.object().status.as_ref().map(|it| it.apps.as_slice())) {
-                self.reporter.forget(&tenant.namespace, Subject::User(user.id().to_owned()), &name);
+        let directory = self.store.directory();
+        let forget = |subject: Subject| self.reporter.forget(&tenant.namespace, subject, &name);
+        let forget_user = |user: &User| {
+            if has_row(user.status.as_ref().map(|it| it.apps.as_slice())) {
+                forget(Subject::User(user.name_any()));
             }
-        }
-        for team in self.store.directory().teams(&tenant, &[]) {
-            if has_row(team.object().status.as_ref().map(|it| it.apps.as_slice())) {
-                self.reporter.forget(&tenant.namespace, Subject::Team(team.id().to_owned()), &name);
+        };
+        let forget_team = |team: &Team| {
+            if has_row(team.status.as_ref().map(|it| it.apps.as_slice())) {
+                forget(Subject::Team(team.name_any()));
             }
-        }
+        };
+        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(user.object()));
+        directory.held_users(&tenant).iter().for_each(|user| forget_user(user));
+        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.object()));
+        directory.held_teams(&tenant).iter().for_each(|team| forget_team(team));
     }
 }

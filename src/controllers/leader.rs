@@ -3,7 +3,8 @@
 //! Clocks of different machines are never compared. A candidate takes a Lease over once it has *seen it unchanged* for
 //! the holder's whole term by its own monotonic clock; a holder stops its work when it could not renew for two thirds of
 //! its term, counted from *before* the last successful renewal was sent. So the old leader has stopped before the new
-//! one starts, unless a process is frozen in between: for that there is [`Leadership::epoch`].
+//! one starts. A process that is frozen in between stops nothing; so [`Leadership::holds`] is asked before every call
+//! and every write.
 
 use std::{future::Future, time::Duration};
 
@@ -19,7 +20,10 @@ use kube::{
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::observed_lease::{ObservedLease, Verdict};
+use super::{
+    observed_lease::{ObservedLease, Verdict},
+    term::Term,
+};
 
 /// A candidate for a Lease.
 #[derive(Clone, Debug)]
@@ -37,10 +41,17 @@ pub struct Candidate {
 /// The right to run controllers, for as long as `over` is not cancelled.
 #[derive(Clone, Debug)]
 pub struct Leadership {
-    /// Grows with every change of leader: work that carries it can be told from a former leader's.
-    pub epoch: i64,
     /// Cancelled when the leadership ends, or is about to.
     pub over: CancellationToken,
+    term: Term,
+}
+
+impl Leadership {
+    /// Whether nobody else can lead yet. It needs no news from anybody: two thirds of a term after the last renewal
+    /// it says no by itself, also to a process that was frozen for that long.
+    pub fn holds(&self) -> bool {
+        self.term.holds(Instant::now())
+    }
 }
 
 /// How a leadership ended.
@@ -64,7 +75,7 @@ impl Candidate {
         F: Future<Output = Result<(), E>>,
     {
         while let Some(held) = stop.run_until_cancelled(self.campaign()).await {
-            tracing::info!(lease = %self.lease, epoch = transitions(&held.lease), "leading");
+            tracing::info!(lease = %self.lease, "leading");
             match self.lead(held, &stop, &mut work).await {
                 End::Stopped => break,
                 End::Lost => tracing::warn!(lease = %self.lease, "no longer leading"),
@@ -109,13 +120,13 @@ impl Candidate {
     {
         let over = CancellationToken::new();
         let mut held = held;
-        let leadership = Leadership { epoch: transitions(&held.lease), over: over.clone() };
-        let mut working = std::pin::pin!(work(leadership));
+        let term = Term::until(self.renew_deadline(&held));
+        let mut working = Box::pin(work(Leadership { over: over.clone(), term: term.clone() }));
         let ended = tokio::select! {
             // The order matters: work that is ready and a stop at once is a stop.
             biased;
             () = stop.cancelled() => None,
-            () = self.keep(&mut held) => None,
+            () = self.keep(&mut held, &term) => None,
             result = &mut working => Some(result),
         };
         over.cancel();
@@ -124,6 +135,9 @@ impl Candidate {
             // The last third of the term is left for the work to stop between two calls; then it is dropped.
             None => timeout_at(held.renewed + self.duration, &mut working).await.unwrap_or(Ok(())),
         };
+        // In this order: nothing of ours is written or called any more once somebody else may lead.
+        term.finish(Instant::now());
+        drop(working);
         self.release(&held.lease).await;
         match result {
             Err(error) => End::Failed(error),
@@ -133,16 +147,23 @@ impl Candidate {
     }
 
     /// Renews until that fails for two thirds of the term.
-    async fn keep(&self, held: &mut Held) {
+    async fn keep(&self, held: &mut Held, term: &Term) {
         loop {
             sleep(self.duration / 3).await;
-            let deadline = held.renewed + self.duration * 2 / 3;
+            let deadline = self.renew_deadline(held);
             let Ok(renewed) = timeout_at(deadline, self.renew(held.lease.clone())).await else { return };
             match renewed {
-                Some(next) => *held = next,
-                None => return,
+                Some(next) => {
+                    *held = next;
+                    term.extend(self.renew_deadline(held));
+                }
+                None => return term.finish(Instant::now()),
             }
         }
+    }
+
+    fn renew_deadline(&self, held: &Held) -> Instant {
+        held.renewed + self.duration * 2 / 3
     }
 
     /// Tries until it is renewed; `None` when somebody else holds the Lease.
@@ -215,10 +236,6 @@ struct Held {
 
 pub(super) fn holder(lease: &Lease) -> Option<&String> {
     lease.spec.as_ref()?.holder_identity.as_ref().filter(|holder| !holder.is_empty())
-}
-
-fn transitions(lease: &Lease) -> i64 {
-    i64::from(spec_transitions(lease))
 }
 
 fn spec_transitions(lease: &Lease) -> i32 {

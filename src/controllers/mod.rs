@@ -4,26 +4,34 @@
 
 pub mod leader;
 mod observed_lease;
+mod term;
+mod fenced;
 pub mod tenant;
 mod apps;
 mod leaving;
+mod names;
 mod sweep;
 mod context;
 mod conditions;
 mod finalizer;
 mod report;
+mod standing;
+mod renew;
+mod agreement;
 mod status_update;
 
-use kube::Client;
 use tokio_util::sync::CancellationToken;
 
-use self::context::Context;
-pub use self::context::Options;
-use crate::store::Store;
+use self::{context::Context, leader::Leadership};
+pub use self::{
+    context::{Options, Surroundings},
+    fenced::fenced,
+};
 
-/// Applies membership to apps until `stop`. To be run by the leader alone.
-pub async fn run(client: Client, store: Store, options: Options, stop: CancellationToken) {
-    let context = Context::new(client.clone(), store, options);
+/// Applies membership to apps until the leadership is over.
+pub async fn run(surroundings: Surroundings, leadership: Leadership) {
+    let context = Context::new(surroundings, &leadership);
+    let stop = leadership.over;
     // Workers report until they have ended, so the reporter ends after them.
     let workers_ended = CancellationToken::new();
     let reporting = context.reporter.clone();
@@ -31,9 +39,11 @@ pub async fn run(client: Client, store: Store, options: Options, stop: Cancellat
         tokio::join!(
             apps::run(context.clone(), stop.clone()),
             leaving::run(context.clone(), stop.clone()),
+            names::run(context.clone(), stop.clone()),
+            standing::run(context.clone(), stop.clone()),
             sweep::run(context.clone(), stop.clone())
         );
         workers_ended.cancel();
     };
-    tokio::join!(work, reporting.run(client, workers_ended.clone()));
+    tokio::join!(work, reporting.run(&context, workers_ended.clone()));
 }

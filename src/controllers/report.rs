@@ -10,16 +10,12 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{Api, Client};
+use kube::Api;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    conditions::{self, Verdict},
-    status_update::update_status,
-};
-use crate::api::{AppliedState, AppliedTo, Team, TeamStatus, User, UserStatus};
+use super::{Context, status_update::update_status};
+use crate::api::{AppliedTo, Team, User};
 
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -40,7 +36,23 @@ pub(crate) enum Subject {
 }
 
 /// Rows by app; `None` takes an app's row away.
-type Rows = BTreeMap<String, Option<AppliedTo>>;
+pub(super) type Rows = BTreeMap<String, Option<AppliedTo>>;
+
+/// Whether another object has the name of this one.
+#[derive(Clone, Debug)]
+pub(crate) struct NameReport {
+    /// The generation that it is about. If the object has changed since, it isn't said.
+    pub(crate) generation: Option<i64>,
+    /// Who has the name, and what to do; `None` if nobody else has.
+    pub(crate) conflict: Option<String>,
+}
+
+/// What is to be written about one object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News {
+    pub(super) rows: Rows,
+    pub(super) name: Option<NameReport>,
+}
 
 /// Where workers report to. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -48,23 +60,39 @@ pub(crate) struct Reporter(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: Mutex<HashMap<(Arc<str>, Subject), Rows>>,
+    waiting: Mutex<HashMap<(Arc<str>, Subject), News>>,
     news: Notify,
 }
 
 impl Reporter {
     /// Says what one app has of one user or team.
     pub(crate) fn report(&self, namespace: &Arc<str>, subject: Subject, row: AppliedTo) {
-        self.add(namespace.clone(), subject, Rows::from([(row.name.clone(), Some(row))]), true);
+        let rows = Rows::from([(row.name.clone(), Some(row))]);
+        self.add(namespace.clone(), subject, News { rows, name: None }, true);
     }
 
     /// Says that an app is no more.
     pub(crate) fn forget(&self, namespace: &Arc<str>, subject: Subject, app: &str) {
-        self.add(namespace.clone(), subject, Rows::from([(app.to_owned(), None)]), true);
+        let rows = Rows::from([(app.to_owned(), None)]);
+        self.add(namespace.clone(), subject, News { rows, name: None }, true);
     }
 
-    /// Writes reports until `stop`, and then those that still wait.
-    pub(crate) async fn run(&self, client: Client, stop: CancellationToken) {
+    /// Says whether another object has the name of this one.
+    pub(crate) fn report_name(&self, namespace: &Arc<str>, subject: Subject, name: NameReport) {
+        self.add(namespace.clone(), subject, News { rows: Rows::new(), name: Some(name) }, true);
+    }
+
+    /// Says that a status is not true any more, although no row has changed.
+    pub(super) fn look(&self, namespace: &Arc<str>, subject: Subject) {
+        self.add(namespace.clone(), subject, News::default(), true);
+    }
+
+    /// Writes reports until `stop`, and then those that still wait. It begins when all apps are known, because each
+    /// counts.
+    pub(super) async fn run(&self, context: &Context, stop: CancellationToken) {
+        if stop.run_until_cancelled(context.apps.wait_until_listed()).await.is_none() {
+            return;
+        }
         loop {
             let stopping = tokio::select! {
                 () = self.0.news.notified() => { tokio::time::sleep(GATHER).await; false }
@@ -72,20 +100,17 @@ impl Reporter {
             };
             let waiting = std::mem::take(&mut *self.waiting());
             let failed = stream::iter(waiting)
-                .map(|((namespace, subject), rows)| {
-                    let client = client.clone();
-                    async move {
-                        let written = write(&client, &namespace, &subject, &rows).await;
-                        written.err().map(|error| (error, namespace, subject, rows))
-                    }
+                .map(async |((namespace, subject), news)| {
+                    let written = write(context, &namespace, &subject, &news).await;
+                    written.err().map(|error| (error, namespace, subject, news))
                 })
                 .buffer_unordered(AT_ONCE)
                 .filter_map(std::future::ready);
             let failed: Vec<_> = failed.collect().await;
-            for (error, namespace, subject, rows) in failed {
+            for (error, namespace, subject, news) in failed {
                 tracing::warn!(?subject, %error, "could not write a status; trying again");
                 // What was reported meanwhile is newer.
-                self.add(namespace, subject, rows, false);
+                self.add(namespace, subject, news, false);
             }
             if stopping {
                 return;
@@ -97,90 +122,41 @@ impl Reporter {
         }
     }
 
-    fn add(&self, namespace: Arc<str>, subject: Subject, rows: Rows, newer: bool) {
+    fn add(&self, namespace: Arc<str>, subject: Subject, news: News, newer: bool) {
+        let News { rows, name } = news;
         let mut waiting = self.waiting();
         let gathered = waiting.entry((namespace, subject)).or_default();
         for (app, row) in rows {
-            if newer || !gathered.contains_key(&app) {
-                gathered.insert(app, row);
+            if newer || !gathered.rows.contains_key(&app) {
+                gathered.rows.insert(app, row);
             }
+        }
+        if name.is_some() && (newer || gathered.name.is_none()) {
+            gathered.name = name;
         }
         drop(waiting);
         self.0.news.notify_one();
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, Subject), Rows>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, Subject), News>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn write(client: &Client, namespace: &str, subject: &Subject, rows: &Rows) -> kube::Result<()> {
+async fn write(context: &Context, namespace: &str, subject: &Subject, news: &News) -> kube::Result<()> {
     let written = match subject {
         Subject::User(id) => {
-            let api: Api<User> = Api::namespaced(client.clone(), namespace);
-            update_status(&api, id, |user| {
-                let UserStatus { conditions, apps, .. } = user.status.get_or_insert_default();
-                let generation = user.metadata.generation;
-                let summary = merge(apps, conditions, rows, generation);
-                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
-                user.status = Some(UserStatus { observed_generation: generation, conditions, summary, apps });
-            })
-            .await
+            let api: Api<User> = Api::namespaced(context.client.clone(), namespace);
+            update_status(&api, id, |user| context.renew_user(user, news)).await
         }
         Subject::Team(id) => {
-            let api: Api<Team> = Api::namespaced(client.clone(), namespace);
-            update_status(&api, id, |team| {
-                let TeamStatus { conditions, apps, .. } = team.status.get_or_insert_default();
-                let generation = team.metadata.generation;
-                let summary = merge(apps, conditions, rows, generation);
-                let (conditions, apps) = (std::mem::take(conditions), std::mem::take(apps));
-                team.status = Some(TeamStatus { observed_generation: generation, conditions, summary, apps });
-            })
-            .await
+            let api: Api<Team> = Api::namespaced(context.client.clone(), namespace);
+            update_status(&api, id, |team| context.renew_team(team, news)).await
         }
     };
     match written {
         // It is gone, and nobody needs its status any more.
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         written => written,
-    }
-}
-
-/// Puts rows into a status; gives back the summary for people.
-fn merge(
-    apps: &mut Vec<AppliedTo>,
-    conditions: &mut Vec<Condition>,
-    rows: &Rows,
-    generation: Option<i64>,
-) -> Option<String> {
-    for (name, row) in rows {
-        apps.retain(|it| &it.name != name);
-        apps.extend(row.clone());
-    }
-    apps.sort_by(|a, b| a.name.cmp(&b.name));
-    let behind = |row: &&AppliedTo| {
-        row.state == AppliedState::Failing || row.revision.is_none_or(|it| Some(it) < generation)
-    };
-    let agreed = apps.len() - apps.iter().filter(behind).count();
-    let failing: Vec<&str> =
-        apps.iter().filter(|row| row.state == AppliedState::Failing).map(|row| row.name.as_str()).collect();
-    let verdict = if !failing.is_empty() {
-        Verdict::reconciling(
-            "AppsFailing",
-            &format!("could not be applied to {}; it is tried again", failing.join(", ")),
-        )
-    } else if agreed < apps.len() {
-        Verdict::reconciling(
-            "Applying",
-            &format!("{agreed} of {} apps have the present revision", apps.len()),
-        )
-    } else {
-        Verdict::ready("Applied", &format!("{agreed} of {} apps have the present revision", apps.len()))
-    };
-    conditions::set(conditions, &verdict, generation);
-    match (apps.is_empty(), failing.is_empty()) {
-        (true, _) => None,
-        (false, true) => Some(format!("{agreed}/{}", apps.len())),
-        (false, false) => Some(format!("{agreed}/{}, failing: {}", apps.len(), failing.join(","))),
     }
 }

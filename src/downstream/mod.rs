@@ -4,6 +4,8 @@
 //! Each room plans purely and then applies idempotently, so that a call repeated after a crash changes nothing.
 //! When to call, in which order, and when to try again is the controllers' business.
 
+mod counted;
+mod fence;
 pub mod rbac;
 pub mod scim;
 
@@ -12,6 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+pub use self::{
+    counted::{CallMetrics, Counted},
+    fence::Fence,
+};
 use crate::api::DeletionPolicy;
 
 /// One kind of downstream app, ready to be called for one `DownstreamApp` object.
@@ -84,6 +90,8 @@ pub struct MemberView {
 pub struct Had {
     /// The app's id of it.
     pub remote_id: Option<String>,
+    /// What [`Has::attributes`] said.
+    pub attributes: Vec<String>,
 }
 
 /// What the app has now.
@@ -93,6 +101,9 @@ pub struct Has {
     pub remote_id: Option<String>,
     /// Whether anything had to be changed: a repaired drift, when nothing of ours had changed.
     pub changed: bool,
+    /// The attributes that the app has from us, by names of its room's own: what of them is wanted no more has to be
+    /// cleared, also by another process than the one that set it.
+    pub attributes: Vec<String>,
 }
 
 /// Why something could not be applied. The text is for people and never holds a token or an answer's whole body.

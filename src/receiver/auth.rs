@@ -30,8 +30,10 @@ pub(super) async fn authenticate(
     if !(state.tenants.not_ready().is_empty() && state.store.not_ready().is_empty()) {
         return ReceiverError::Starting.into_response();
     }
-    let Some(access) = access(&state, &request) else {
-        return ReceiverError::Unauthorized.into_response();
+    let access = match access(&state, request.headers(), request.uri().path()).await {
+        Ok(Some(access)) => access,
+        Ok(None) => return ReceiverError::Unauthorized.into_response(),
+        Err(error) => return error.into_response(),
     };
     let tenant = access.tenant.clone();
     let mut response = if access.suspended {
@@ -45,10 +47,15 @@ pub(super) async fn authenticate(
     response
 }
 
-fn access(state: &ReceiverState, request: &Request) -> Option<Access> {
-    let token = bearer(request.headers())?;
-    let (namespace, name) = tenant_of(request.uri().path())?;
-    state.tenants.authenticate(namespace, name, token, Timestamp::now())
+/// What the token may do; `None` for a stranger. What could not be found out is an error: whoever is told that
+/// their token is wrong stops.
+async fn access(
+    state: &ReceiverState,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<Option<Access>, ReceiverError> {
+    let (Some(token), Some((namespace, name))) = (bearer(headers), tenant_of(path)) else { return Ok(None) };
+    Ok(state.tenants.recognise(namespace, name, token, Timestamp::now()).await?)
 }
 
 /// The token of the only `Authorization` header.
@@ -89,6 +96,10 @@ pub(super) struct ReadGroups;
 pub(super) struct WriteGroups;
 /// List groups, or hear that there are none for this token.
 pub(super) struct ListGroups;
+/// Search everything that the token may see, however little.
+pub(super) struct SearchAll;
+/// Send operations in bulk, each of which is checked for itself.
+pub(super) struct SendBulk;
 /// Read what the service can do.
 pub(super) struct Discover;
 
@@ -124,6 +135,18 @@ impl Right for ListGroups {
     }
 }
 
+impl Right for SearchAll {
+    fn check(_: &Access) -> Result<(), ScimError> {
+        Ok(())
+    }
+}
+
+impl Right for SendBulk {
+    fn check(_: &Access) -> Result<(), ScimError> {
+        Ok(())
+    }
+}
+
 impl Right for Discover {
     fn check(_: &Access) -> Result<(), ScimError> {
         Ok(())
@@ -150,9 +173,25 @@ fn may_write(access: &Access) -> Result<(), ScimError> {
 /// The tenant of a request whose token has the right `R`. The only way for a handler to come by a tenant.
 pub(super) struct Granted<R> {
     pub(super) tenant: TenantKey,
-    /// Whether the token may see groups.
-    pub(super) groups: bool,
+    access: Access,
     right: PhantomData<R>,
+}
+
+impl<R> Granted<R> {
+    /// Refuses unless the token has the right `Other` as well.
+    pub(super) fn also<Other: Right>(&self) -> Result<(), ScimError> {
+        Other::check(&self.access)
+    }
+
+    /// Whether the token may see users.
+    pub(super) fn sees_users(&self) -> bool {
+        self.access.users
+    }
+
+    /// Whether the token may see groups.
+    pub(super) fn sees_groups(&self) -> bool {
+        self.access.groups
+    }
 }
 
 impl<R: Right> FromRequestParts<ReceiverState> for Granted<R> {
@@ -161,7 +200,7 @@ impl<R: Right> FromRequestParts<ReceiverState> for Granted<R> {
     async fn from_request_parts(parts: &mut Parts, _: &ReceiverState) -> Result<Self, ReceiverError> {
         let access = parts.extensions.get::<Access>().ok_or(ReceiverError::Unauthorized)?;
         R::check(access)?;
-        Ok(Self { tenant: access.tenant.clone(), groups: access.groups, right: PhantomData })
+        Ok(Self { tenant: access.tenant.clone(), access: access.clone(), right: PhantomData })
     }
 }
 

@@ -6,13 +6,13 @@ use super::{
     ReceiverError, ReceiverState,
     auth::{Discover, Granted},
     location::Links,
-    query::{MAX_PAGE, parameters},
+    query::parameters,
     request::DiscoveryId,
     respond::Json,
 };
 use crate::scim::{
     ScimError,
-    discovery::{self, Features},
+    discovery::{self, BulkLimits, Features, Pagination},
 };
 
 pub(super) async fn service_provider_config(
@@ -20,13 +20,18 @@ pub(super) async fn service_provider_config(
     granted: Granted<Discover>,
     links: Links,
 ) -> Json {
+    let settings = &state.settings;
     let features = Features {
         patch: true,
-        bulk: None,
-        filter_max_results: Some(MAX_PAGE),
+        bulk: Some(BulkLimits {
+            max_operations: settings.bulk_operations,
+            max_payload_size: settings.max_body,
+        }),
+        filter_max_results: Some(settings.pages.most),
         change_password: state.rules(&granted.tenant).keeps_passwords,
         sort: true,
         etag: true,
+        pagination: Pagination { sizes: settings.pages, cursor_timeout: settings.cursor_timeout },
     };
     Json(discovery::service_provider_config(&features, links.base()))
 }

@@ -40,9 +40,11 @@ pub enum ReceiverError {
     /// The URL has a route, but not for this method.
     #[error("{0} can't be used on this URL; the Allow header says what can")]
     MethodNotAllowed(Method),
-    /// A part of the protocol that is not offered.
-    #[error("this part of SCIM is not offered here; ServiceProviderConfig says what is")]
-    NotImplemented,
+    /// `/Me` with a token that stands for nobody.
+    #[error(
+        "a token stands for an identity provider, who is no person, so there is no /Me; ask for /Users/{{id}}"
+    )]
+    NobodyIsMe,
     /// The body is not JSON by its own account, or it is compressed.
     #[error("the body must be application/scim+json or application/json, not compressed")]
     UnsupportedMediaType,
@@ -82,6 +84,11 @@ impl From<ScimError> for Answer {
 }
 
 impl ReceiverError {
+    /// What a client is told, where the error is one of several in an answer.
+    pub(super) fn into_scim(self) -> ScimError {
+        self.answer().error
+    }
+
     fn answer(self) -> Answer {
         let detail = self.to_string();
         let plain = |status| Answer::from(ScimError::new(status, detail.clone()));
@@ -92,7 +99,7 @@ impl ReceiverError {
             Self::BodyTooLarge { .. } => plain(413),
             Self::UnsupportedMediaType => plain(415),
             Self::Internal => plain(500),
-            Self::NotImplemented => plain(501),
+            Self::NobodyIsMe => plain(501),
             Self::BodyInterrupted => ScimError::invalid_syntax(detail).into(),
             Self::Suspended => Answer { retry_after: Some(RETRY_LATER), ..plain(503) },
             Self::Starting | Self::TimedOut => {
@@ -149,12 +156,10 @@ pub(super) async fn no_such_url() -> ReceiverError {
     ReceiverError::NoSuchUrl
 }
 
-pub(super) async fn method_not_allowed(method: Method) -> ReceiverError {
-    ReceiverError::MethodNotAllowed(method)
-}
-
-pub(super) async fn not_implemented() -> ReceiverError {
-    ReceiverError::NotImplemented
+/// RFC 7644 section 3.11: "A service provider that does NOT support this feature SHOULD respond with HTTP status code
+/// 501 (Not Implemented)."
+pub(super) async fn nobody_is_me() -> ReceiverError {
+    ReceiverError::NobodyIsMe
 }
 
 /// Answers a request whose handler panicked. What a panic says may quote the request, so it is not logged

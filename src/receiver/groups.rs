@@ -5,28 +5,30 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 
 use super::{
     ReceiverError, ReceiverState,
     auth::{Granted, ListGroups, ReadGroups, WriteGroups},
     body::ScimJson,
+    list::{self, Kinds},
     location::Links,
-    precondition::{Expected, Known},
-    query::{Asked, Listed, search_query},
+    precondition::Conditional,
+    query::{Asked, Listed},
     request::{ResourceId, check_id},
-    resource,
-    respond::{self, Json},
+    resource, respond,
 };
 use crate::{
     scim::{
         Document,
-        list::{ListQuery, list_response},
+        list::ListQuery,
         member::MemberChange,
         normalize::Normalized,
         patch::PatchRequest,
         project::Projection,
+        version::{Conditions, Reading},
     },
-    store::{Selection, StoreError, TeamView, TenantKey},
+    store::{StoreError, TeamView, TenantKey},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -38,7 +40,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &query)
+    list::answer(&state, &granted.tenant, &links, kinds(&granted), &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -48,7 +50,8 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted, &links, &search_query(body)?)
+    let query = ListQuery::parse_search(&body, state.settings.pages)?;
+    list::answer(&state, &granted.tenant, &links, kinds(&granted), &query)
 }
 
 /// RFC 7644 section 3.3.
@@ -59,12 +62,8 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let rules = state.rules(&granted.tenant);
-    let projection = asked.projection(&rules.groups.schema)?;
-    let Normalized { document, id: _, password: _, members } =
-        rules.groups.create(body, &state.settings.limits)?;
-    let (members, unique) = (members.unwrap_or_default(), &rules.groups.unique);
-    let team = state.store.create_team(&granted.tenant, document, members, unique).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
+    let team = write_new(&state, &granted.tenant, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection)
 }
 
@@ -74,39 +73,30 @@ pub(super) async fn read(
     granted: Granted<ReadGroups>,
     links: Links,
     asked: Asked,
-    known: Known,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = state.store.team(&granted.tenant, &id)?;
-    if known.has(&team.version()) {
-        return Ok(respond::unchanged(&team.version()));
+    match conditions.reading(&team.version()) {
+        Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection),
+        Reading::NotModified => Ok(respond::unchanged(&team.version())),
+        Reading::Failed => Err(StoreError::VersionMismatch { current: team.version() }.into()),
     }
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
 
-/// RFC 7644 section 3.5.1, which lets a server keep or clear what the body leaves out.
-///
-/// A group whose body says nothing of `members` keeps them, as a client that only renames must not empty a
-/// group that way; an empty list says that nobody is a member.
+/// RFC 7644 section 3.5.1.
 pub(super) async fn replace(
     State(state): State<ReceiverState>,
     granted: Granted<WriteGroups>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let rules = state.rules(&granted.tenant);
-    let projection = asked.projection(&rules.groups.schema)?;
-    let Normalized { document, id: claimed, password: _, members } =
-        rules.groups.read(body, &state.settings.limits)?;
-    check_id(claimed.as_deref(), &id)?;
-    let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
-    let replace = |before: Document| Ok((rules.groups.replace(&before, &document)?, members.clone()));
-    let unique = &rules.groups.unique;
-    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), unique, replace).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
+    let team = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
 
@@ -117,18 +107,12 @@ pub(super) async fn patch(
     granted: Granted<WriteGroups>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let (rules, limits) = (state.rules(&granted.tenant), &state.settings.limits);
-    let projection = asked.projection(&rules.groups.schema)?;
-    let request = PatchRequest::parse(body, limits)?;
-    let apply = |before: Document| {
-        rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
-    };
-    let unique = &rules.groups.unique;
-    let team = state.store.change_team(&granted.tenant, &id, expected.as_deref(), unique, apply).await?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
+    let team = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
     } else {
@@ -140,12 +124,66 @@ pub(super) async fn patch(
 pub(super) async fn delete(
     State(state): State<ReceiverState>,
     granted: Granted<WriteGroups>,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let rules = state.rules(&granted.tenant);
-    state.store.delete_team(&granted.tenant, &id, expected.as_deref(), &rules.groups.unique).await?;
+    state.store.delete_team(&granted.tenant, &id, &conditions, &rules.groups.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Stores the group that a body describes.
+pub(super) async fn write_new(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    body: Value,
+) -> Result<TeamView, ReceiverError> {
+    let rules = state.rules(tenant);
+    let Normalized { document, id: _, password: _, members } =
+        rules.groups.create(body, &state.settings.limits)?;
+    let members = members.unwrap_or_default();
+    Ok(state.store.create_team(tenant, document, members, &rules.groups.unique).await?)
+}
+
+/// Makes a group what a body says. RFC 7644 section 3.5.1 lets a server keep or clear what the body leaves out.
+///
+/// A group whose body says nothing of `members` keeps them, as a client that only renames must not empty a
+/// group that way; an empty list says that nobody is a member.
+pub(super) async fn write_whole(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    conditions: &Conditions,
+    body: Value,
+) -> Result<TeamView, ReceiverError> {
+    let rules = state.rules(tenant);
+    let Normalized { document, id: claimed, password: _, members } =
+        rules.groups.read(body, &state.settings.limits)?;
+    check_id(claimed.as_deref(), id)?;
+    let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
+    let replace = |before: Document| Ok((rules.groups.replace(&before, &document)?, members.clone()));
+    Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, replace).await?)
+}
+
+/// Makes a PATCH's changes to a group.
+pub(super) async fn write_changes(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    id: &str,
+    conditions: &Conditions,
+    body: Value,
+) -> Result<TeamView, ReceiverError> {
+    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
+    let request = PatchRequest::parse(body, limits)?;
+    let apply = |before: Document| {
+        rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
+    };
+    Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, apply).await?)
+}
+
+/// What these URLs list: nothing for a token that may not see groups.
+fn kinds(granted: &Granted<ListGroups>) -> Kinds {
+    Kinds { users: false, groups: granted.sees_groups() }
 }
 
 fn answer(
@@ -160,29 +198,8 @@ fn answer(
     Ok(respond::resource(status, &document, projection, &state.rules(tenant).groups.schema))
 }
 
-fn answer_list(
-    state: &ReceiverState,
-    granted: &Granted<ListGroups>,
-    links: &Links,
-    query: &ListQuery,
-) -> Answer {
-    let (tenant, rules) = (&granted.tenant, state.rules(&granted.tenant));
-    let schema = &rules.groups.schema;
-    let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
-    if !granted.groups {
-        return Ok(Json(list_response(0, query.start_index, Vec::new())).into_response());
-    }
-    let page = state.store.teams(tenant, &Selection { schema, query })?;
-    let mut resources = Vec::with_capacity(page.items.len());
-    for team in &page.items {
-        let document = show(state, tenant, links, team, &projection)?;
-        resources.push(projection.apply(&document, schema).into());
-    }
-    Ok(Json(list_response(page.total, query.start_index, resources)).into_response())
-}
-
-/// Members are read only for those who want them.
-fn show(
+/// A group as a client sees it. Members are read only for those who want them.
+pub(super) fn show(
     state: &ReceiverState,
     tenant: &TenantKey,
     links: &Links,

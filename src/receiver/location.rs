@@ -79,6 +79,10 @@ pub(super) struct Links {
 }
 
 impl Links {
+    pub(super) fn new(base: String) -> Self {
+        Self { base }
+    }
+
     pub(super) fn user(&self, id: &str) -> String {
         format!("{}/Users/{id}", self.base)
     }
@@ -101,7 +105,7 @@ impl FromRequestParts<ReceiverState> for Links {
         // HTTP/2 has the host in the URI, HTTP/1 in a header.
         let authority = parts.uri.authority().map(axum::http::uri::Authority::as_str);
         let base = state.settings.external_url.tenant_as_seen(authority, &parts.headers, &access.tenant);
-        Ok(Self { base })
+        Ok(Self::new(base))
     }
 }
 

@@ -6,10 +6,14 @@
 
 mod auth;
 mod body;
+mod bulk;
 mod discovery;
 mod error;
 mod groups;
+mod list;
 mod location;
+mod media;
+mod methods;
 mod metrics;
 mod observe;
 mod precondition;
@@ -31,10 +35,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use error::ReceiverError;
 pub use location::{ExternalUrl, ExternalUrlError};
 pub use metrics::RequestMetrics;
+pub use resource::user_json;
 pub use serve::serve;
 pub use state::{ReceiverState, Settings};
 
-/// Every URL that the receiver knows. `GET` answers `HEAD` too.
+/// Every URL that the receiver knows. `GET` answers `HEAD` too, and every URL `OPTIONS`.
 pub fn router(state: ReceiverState) -> Router {
     let tenant = Router::new()
         .route("/Users", get(users::list).post(users::create))
@@ -51,15 +56,17 @@ pub fn router(state: ReceiverState) -> Router {
         .route("/ResourceTypes/{id}", get(discovery::resource_type))
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
-        // RFC 7644 section 3.11 asks for 501 where there is no /Me; the others are as optional.
-        .route("/Me", any(error::not_implemented))
-        .route("/Bulk", any(error::not_implemented))
-        .route("/.search", any(error::not_implemented));
+        .route("/Me", any(error::nobody_is_me))
+        .route("/Bulk", post(bulk::bulk))
+        .route("/.search", post(list::search))
+        .route("/", get(list::list));
 
     let routes = Router::new()
         .nest("/scim/{namespace}/{tenant}/v2", tenant)
+        // A base URL is as often written with a slash at its end as without.
+        .route("/scim/{namespace}/{tenant}/v2/", get(list::list))
         .fallback(error::no_such_url)
-        .method_not_allowed_fallback(error::method_not_allowed)
+        .method_not_allowed_fallback(methods::no_such_method)
         .layer(from_fn(observe::note_route))
         .with_state(state.clone());
 
@@ -67,8 +74,10 @@ pub fn router(state: ReceiverState) -> Router {
     // last layer sees a request first: it is given an id, guarded against panics and delays, authenticated.
     Router::new()
         .fallback_service(routes)
+        .layer(from_fn(methods::name_options))
         .layer(from_fn_with_state(state.clone(), auth::authenticate))
         .layer(from_fn_with_state(state.clone(), request::limit_time))
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(media::negotiate))
         .layer(from_fn_with_state(state, observe::observe))
 }

@@ -46,7 +46,8 @@ struct Route(String);
 /// Notes on an answer which route gave it. Who is not let in as far as the routes has none.
 pub(super) async fn note_route(request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let route = template.and_then(|it| it.split_once("/v2")).map(|(_, route)| Route(route.to_owned()));
+    let below = template.and_then(|it| it.split_once("/v2")).map(|(_, route)| route);
+    let route = below.map(|it| Route(if it.is_empty() { "/" } else { it }.to_owned()));
     let mut response = next.run(request).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);

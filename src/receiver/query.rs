@@ -4,32 +4,14 @@ use axum::{
     extract::FromRequestParts,
     http::{Uri, request::Parts},
 };
-use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{ReceiverError, ReceiverState};
-use crate::scim::{ScimError, list::ListQuery, project::Projection, schema::ResourceSchema};
-
-/// The largest page of a list.
-pub(super) const MAX_PAGE: usize = 1000;
-
-/// The page of a client that does not say how large it should be; Okta's own is as large.
-const DEFAULT_PAGE: &str = "100";
-
-/// The query of a list in a URL.
-fn list_query<'q>(pairs: impl IntoIterator<Item = (&'q str, &'q str)>) -> Result<ListQuery, ScimError> {
-    ListQuery::parse(std::iter::once(("count", DEFAULT_PAGE)).chain(pairs), MAX_PAGE)
-}
-
-/// The same in the body of a `.search`.
-pub(super) fn search_query(mut body: Value) -> Result<ListQuery, ScimError> {
-    if let Value::Object(fields) = &mut body
-        && !fields.keys().any(|name| name.eq_ignore_ascii_case("count"))
-    {
-        fields.insert("count".to_owned(), DEFAULT_PAGE.into());
-    }
-    ListQuery::parse_search(&body, MAX_PAGE)
-}
+use crate::scim::{
+    list::{ListQuery, PageSizes},
+    project::Projection,
+    schema::ResourceSchema,
+};
 
 /// The decoded parameters of a query, names and values.
 pub(super) fn parameters(query: Option<&str>) -> Vec<(String, String)> {
@@ -58,7 +40,8 @@ impl Asked {
         };
         let pairs = parameters(uri.query());
         let asked = pairs.iter().filter(|(name, _)| known(name));
-        let query = ListQuery::parse(asked.map(|(name, value)| (name.as_str(), value.as_str())), MAX_PAGE)?;
+        let asked = asked.map(|(name, value)| (name.as_str(), value.as_str()));
+        let query = ListQuery::parse(asked, PageSizes { default: 0, most: 0 })?;
         Ok(Self { attributes: query.attributes, excluded: query.excluded_attributes })
     }
 }
@@ -77,16 +60,16 @@ pub(super) struct Listed(pub(super) ListQuery);
 impl FromRequestParts<ReceiverState> for Listed {
     type Rejection = ReceiverError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &ReceiverState) -> Result<Self, ReceiverError> {
+    async fn from_request_parts(parts: &mut Parts, state: &ReceiverState) -> Result<Self, ReceiverError> {
         let pairs = parameters(parts.uri.query());
-        Ok(Self(list_query(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))?))
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(Self(ListQuery::parse(pairs, state.settings.pages)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn asked(query: &str) -> (Vec<String>, Vec<String>) {
         let uri: Uri = format!("/Users/1?{query}").parse().unwrap();
@@ -99,21 +82,6 @@ mod tests {
         let (attributes, excluded) = asked("Attributes=userName,%20emails.value&filter=((&aadOptscim062020");
         assert_eq!((attributes.join(" "), excluded.len()), ("userName emails.value".to_owned(), 0));
         assert_eq!(asked("excludedAttributes=members").1, ["members"]);
-    }
-
-    #[test]
-    fn a_page_has_a_hundred_unless_asked_and_a_thousand_at_most() {
-        let count = |pairs: &[(&str, &str)]| list_query(pairs.iter().copied()).unwrap().count;
-        assert_eq!([count(&[]), count(&[("count", "7")]), count(&[("count", "9999999")])], [100, 7, 1000]);
-    }
-
-    #[test]
-    fn a_search_has_the_pages_that_a_query_has() {
-        let count = |body| search_query(body).unwrap().count;
-        assert_eq!(
-            [count(json!({})), count(json!({"Count": 7})), count(json!({"count": 5000}))],
-            [100, 7, 1000]
-        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{error::SCIM_JSON, precondition::etag};
-use crate::scim::{Document, project::Projection, schema::ResourceSchema};
+use super::error::SCIM_JSON;
+use crate::scim::{Document, project::Projection, schema::ResourceSchema, version::etag};
 
 /// A SCIM message that is no single resource.
 pub(super) struct Json(pub(super) Value);

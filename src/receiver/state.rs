@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{ExternalUrl, RequestMetrics};
 use crate::{
-    scim::Limits,
+    scim::{Limits, list::PageSizes},
     store::{Store, TenantKey, TenantRules, Tenants},
 };
 
@@ -21,6 +21,12 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How much one SCIM message may hold.
     pub limits: Limits,
+    /// How many resources are on one page of a list.
+    pub pages: PageSizes,
+    /// How long a cursor is good for.
+    pub cursor_timeout: Duration,
+    /// Operations of one bulk request.
+    pub bulk_operations: usize,
 }
 
 impl Settings {
@@ -32,6 +38,10 @@ impl Settings {
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
             limits: Limits::default(),
+            // Okta's own pages have a hundred, too.
+            pages: PageSizes { default: 100, most: 1000 },
+            cursor_timeout: Duration::from_hours(1),
+            bulk_operations: 1000,
         }
     }
 }

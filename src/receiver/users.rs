@@ -13,26 +13,30 @@ use super::{
     ReceiverError, ReceiverState,
     auth::{Granted, ReadUsers, WriteUsers},
     body::ScimJson,
+    list::{self, Kinds},
     location::Links,
-    precondition::{Expected, Known},
-    query::{Asked, Listed, search_query},
+    precondition::Conditional,
+    query::{Asked, Listed},
     request::{ResourceId, check_id},
-    resource,
-    respond::{self, Json},
+    resource, respond,
 };
 use crate::{
     scim::{
         Document,
-        list::{ListQuery, list_response},
+        list::ListQuery,
         normalize::Normalized,
         password::Password,
         patch::PatchRequest,
         project::Projection,
+        version::{Conditions, Reading},
     },
-    store::{Selection, TenantKey, TenantRules, UserView},
+    store::{StoreError, TenantKey, TenantRules, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
+
+/// What these URLs list.
+const KINDS: Kinds = Kinds { users: true, groups: false };
 
 /// RFC 7644 section 3.4.2.
 pub(super) async fn list(
@@ -41,7 +45,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &query)
+    list::answer(&state, &granted.tenant, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -51,7 +55,8 @@ pub(super) async fn search(
     links: Links,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    answer_list(&state, &granted.tenant, &links, &search_query(body)?)
+    let query = ListQuery::parse_search(&body, state.settings.pages)?;
+    list::answer(&state, &granted.tenant, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.3.
@@ -73,29 +78,30 @@ pub(super) async fn read(
     granted: Granted<ReadUsers>,
     links: Links,
     asked: Asked,
-    known: Known,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = state.store.user(&granted.tenant, &id)?;
-    if known.has(&user.version()) {
-        return Ok(respond::unchanged(&user.version()));
+    match conditions.reading(&user.version()) {
+        Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection),
+        Reading::NotModified => Ok(respond::unchanged(&user.version())),
+        Reading::Failed => Err(StoreError::VersionMismatch { current: user.version() }.into()),
     }
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
-/// RFC 7644 section 3.5.1: what the body leaves out is cleared.
+/// RFC 7644 section 3.5.1: what the body leaves out is cleared, but for `active`, which the store keeps.
 pub(super) async fn replace(
     State(state): State<ReceiverState>,
     granted: Granted<WriteUsers>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
     let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = write_whole(&state, &granted.tenant, &id, expected.as_deref(), body).await?;
+    let user = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -105,12 +111,12 @@ pub(super) async fn patch(
     granted: Granted<WriteUsers>,
     links: Links,
     asked: Asked,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
     let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = write_changes(&state, &granted.tenant, &id, expected.as_deref(), body).await?;
+    let user = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
 
@@ -118,16 +124,16 @@ pub(super) async fn patch(
 pub(super) async fn delete(
     State(state): State<ReceiverState>,
     granted: Granted<WriteUsers>,
-    Expected(expected): Expected,
+    Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
     let rules = state.rules(&granted.tenant);
-    state.store.delete_user(&granted.tenant, &id, expected.as_deref(), &rules.users.unique).await?;
+    state.store.delete_user(&granted.tenant, &id, &conditions, &rules.users.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Stores the user that a body describes.
-async fn write_new(
+pub(super) async fn write_new(
     state: &ReceiverState,
     tenant: &TenantKey,
     body: Value,
@@ -139,18 +145,18 @@ async fn write_new(
     let user = state.store.create_user(tenant, document, unique).await?;
     if let Err(error) = keep(state, tenant, &rules, &user, password).await {
         // Nothing of a request that failed is to be seen, so that it can simply be sent again.
-        state.store.delete_user(tenant, user.id(), None, unique).await?;
+        state.store.delete_user(tenant, user.id(), &Conditions::default(), unique).await?;
         return Err(error);
     }
     Ok(user)
 }
 
 /// Makes a user what a body says, as far as it is the client's to say.
-async fn write_whole(
+pub(super) async fn write_whole(
     state: &ReceiverState,
     tenant: &TenantKey,
     id: &str,
-    expected: Option<&str>,
+    conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
     let rules = state.rules(tenant);
@@ -158,17 +164,17 @@ async fn write_whole(
         rules.users.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
     let replace = |before: Document| rules.users.replace(&before, &document);
-    let user = state.store.change_user(tenant, id, expected, &rules.users.unique, replace).await?;
+    let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, replace).await?;
     keep(state, tenant, &rules, &user, password).await?;
     Ok(user)
 }
 
 /// Makes a PATCH's changes to a user.
-async fn write_changes(
+pub(super) async fn write_changes(
     state: &ReceiverState,
     tenant: &TenantKey,
     id: &str,
-    expected: Option<&str>,
+    conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
     let (rules, limits) = (state.rules(tenant), &state.settings.limits);
@@ -180,7 +186,7 @@ async fn write_changes(
         password.get_or_init(|| patched.password);
         Ok(patched.document)
     };
-    let user = state.store.change_user(tenant, id, expected, &rules.users.unique, apply).await?;
+    let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, apply).await?;
     keep(state, tenant, &rules, &user, password.into_inner().flatten()).await?;
     Ok(user)
 }
@@ -202,6 +208,19 @@ async fn keep(
     }
 }
 
+/// A user as a client sees them. Groups are looked up only for those who want them.
+pub(super) fn show(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    links: &Links,
+    user: &UserView,
+    projection: &Projection,
+) -> Result<Document, StoreError> {
+    let groups =
+        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
+    Ok(resource::user(user, groups, links))
+}
+
 fn answer(
     state: &ReceiverState,
     tenant: &TenantKey,
@@ -210,23 +229,6 @@ fn answer(
     user: &UserView,
     projection: &Projection,
 ) -> Answer {
-    let groups =
-        projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
-    let document = resource::user(user, groups, links);
+    let document = show(state, tenant, links, user, projection)?;
     Ok(respond::resource(status, &document, projection, &state.rules(tenant).users.schema))
-}
-
-fn answer_list(state: &ReceiverState, tenant: &TenantKey, links: &Links, query: &ListQuery) -> Answer {
-    let rules = state.rules(tenant);
-    let schema = &rules.users.schema;
-    let projection = Projection::parse(&query.attributes, &query.excluded_attributes, schema)?;
-    let page = state.store.users(tenant, &Selection { schema, query })?;
-    let mut resources = Vec::with_capacity(page.items.len());
-    for user in &page.items {
-        let groups =
-            projection.includes("groups").then(|| state.store.groups_of(tenant, user.id())).transpose()?;
-        resources.push(projection.apply(&resource::user(user, groups, links), schema).into());
-    }
-    let body = list_response(page.total, query.start_index, resources);
-    Ok(Json(body).into_response())
 }

@@ -2,7 +2,11 @@
 
 use std::{io, net::SocketAddr};
 
-use kube::{Client, Config};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{
+    Api, Client, Config,
+    api::{ObjectMeta, PostParams},
+};
 
 use crate::{api, cli::RunArgs, store::PeerOptions};
 
@@ -16,7 +20,7 @@ pub enum StartError {
     NoOperatorNamespace,
     /// Other replicas could not reach us.
     #[error(
-        "with several replicas each must say where the others reach it: give --peer-address, or set POD_IP"
+        "with --peers, each replica must say where the others reach it: give --peer-address, or set POD_IP"
     )]
     NoPeerAddress,
     /// There is no cluster to connect to.
@@ -74,13 +78,45 @@ pub(super) async fn require_crds(client: &Client) -> Result<(), StartError> {
     if kinds.is_empty() { Ok(()) } else { Err(StartError::CrdsMissing { kinds }) }
 }
 
+/// Says which of the namespaces to look after can't be, and what to do. No more than that: they, and the rights in
+/// them, may come later.
+///
+/// Asking for a namespace itself needs a right of its own. That a claim on a name could be made there needs none but
+/// those that we need anyway, and says both.
+pub(super) async fn check_namespaces(client: &Client, namespaces: &[String]) {
+    for namespace in namespaces {
+        let metadata = ObjectMeta { name: Some("rollcall-check".to_owned()), ..ObjectMeta::default() };
+        let lease = Lease { metadata, ..Lease::default() };
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        let api: Api<Lease> = Api::namespaced(client.clone(), namespace);
+        match api.create(&dry, &lease).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                tracing::warn!(
+                    namespace,
+                    "there is no such namespace; create it, or take it out of --namespaces"
+                );
+            }
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                tracing::warn!(
+                    namespace,
+                    message = status.message,
+                    "no rights in this namespace, or there is none of that name; nothing is served until there is: give \
+                     the rights (the chart's tenantNamespaces), or take it out of --namespaces"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(namespace, %error, "could not check a namespace of --namespaces"),
+        }
+    }
+}
+
 /// How this replica and the others, if there are any, reach each other.
 pub(super) fn peers(args: &RunArgs, namespace: &str, identity: &str) -> Result<PeerOptions, StartError> {
-    if args.replicas == 1 {
+    if !args.peers {
         return Ok(PeerOptions::alone());
     }
     Ok(PeerOptions {
-        replicas: args.replicas.into(),
+        expected: true,
         identity: identity.to_owned(),
         operator_namespace: namespace.to_owned(),
         listen: args.peer_listen,

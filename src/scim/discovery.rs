@@ -3,9 +3,11 @@
 //! RFC 7644 section 4, RFC 7643 sections 5 to 7. What is said here is what is enforced: schemas and resource
 //! types are printed from the very tables that documents are checked with, and the caller says what is on.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::list::list_response;
+use super::list::{PageSizes, Place, list_response};
 use super::schema::{ResourceSchema, Schema};
 
 const CONFIG_URN: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
@@ -23,17 +25,29 @@ pub struct Features {
     pub change_password: bool,
     pub sort: bool,
     pub etag: bool,
+    pub pagination: Pagination,
 }
 
+/// What one bulk request may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BulkLimits {
     pub max_operations: usize,
+    /// In bytes.
     pub max_payload_size: usize,
+}
+
+/// How lists are paged: by index, or by cursor where a client asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pagination {
+    pub sizes: PageSizes,
+    /// How long a cursor is good for.
+    pub cursor_timeout: Duration,
 }
 
 /// The `/ServiceProviderConfig` body. `base` is the tenant's base URL without a slash at its end.
 pub fn service_provider_config(features: &Features, base: &str) -> Value {
-    let Features { patch, bulk, filter_max_results, change_password, sort, etag } = features;
+    let Features { patch, bulk, filter_max_results, change_password, sort, etag, pagination } = features;
+    let Pagination { sizes, cursor_timeout } = pagination;
     json!({
         "schemas": [CONFIG_URN],
         "patch": { "supported": patch },
@@ -46,6 +60,15 @@ pub fn service_provider_config(features: &Features, base: &str) -> Value {
         "changePassword": { "supported": change_password },
         "sort": { "supported": sort },
         "etag": { "supported": etag },
+        // RFC 9865 section 4. Clients that know nothing of cursors expect pages by index.
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": sizes.default,
+            "maxPageSize": sizes.most,
+            "cursorTimeout": cursor_timeout.as_secs(),
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
@@ -88,7 +111,7 @@ pub fn resource_type(resource: &ResourceSchema, base: &str) -> Value {
 /// The whole `/ResourceTypes` body.
 pub fn resource_types(resources: &[&ResourceSchema], base: &str) -> Value {
     let types: Vec<Value> = resources.iter().map(|resource| resource_type(resource, base)).collect();
-    list_response(types.len(), 1, types)
+    list_response(types.len(), Place::Index(1), types)
 }
 
 /// One entry of `/Schemas`.
@@ -114,5 +137,5 @@ pub fn schemas(resources: &[&ResourceSchema], base: &str) -> Value {
         }
     }
     let bodies: Vec<Value> = seen.into_iter().map(|one| schema(one, base)).collect();
-    list_response(bodies.len(), 1, bodies)
+    list_response(bodies.len(), Place::Index(1), bodies)
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::Document;
 use super::coerce::describe;
-use super::error::{ScimError, excerpt};
+use super::error::{ScimError, ScimType, excerpt};
 use super::filter::Filter;
 use super::fold::fold_case;
 use super::path::AttrPath;
@@ -23,8 +23,10 @@ pub struct ListQuery {
     pub filter: Option<Filter>,
     /// Counted from 1.
     pub start_index: usize,
-    /// How many resources at most; never more than the page size that was passed to `parse`.
+    /// How many resources at most; never more than the largest page.
     pub count: usize,
+    /// Where to go on, RFC 9865; empty for the first page. `None` for pages by `start_index`.
+    pub cursor: Option<String>,
     pub attributes: Vec<String>,
     pub excluded_attributes: Vec<String>,
     pub sort_by: Option<AttrPath>,
@@ -38,16 +40,27 @@ pub enum SortOrder {
     Descending,
 }
 
+/// How many resources a page has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSizes {
+    /// If the client doesn't say.
+    pub default: usize,
+    /// At most, whatever the client says.
+    pub most: usize,
+}
+
 impl ListQuery {
     /// Reads decoded query parameters. Their names are accepted in any case; unknown ones are ignored.
     pub fn parse<'q>(
         pairs: impl IntoIterator<Item = (&'q str, &'q str)>,
-        max_page: usize,
+        pages: PageSizes,
     ) -> Result<Self, ScimError> {
+        let (mut count, mut by_index) = (None, false);
         let mut query = Self {
             filter: None,
             start_index: 1,
-            count: max_page,
+            count: pages.default,
+            cursor: None,
             attributes: Vec::new(),
             excluded_attributes: Vec::new(),
             sort_by: None,
@@ -57,9 +70,12 @@ impl ListQuery {
             match name.to_ascii_lowercase().as_str() {
                 "filter" => query.filter = Some(Filter::parse(value)?),
                 // RFC 7644 section 3.4.2.4: "A value less than 1 SHALL be interpreted as 1."
-                "startindex" => query.start_index = whole_number("startIndex", value)?.max(1),
-                // RFC 7644 section 3.4.2.4: "A negative value SHALL be interpreted as "0"."
-                "count" => query.count = whole_number("count", value)?.min(max_page),
+                "startindex" => {
+                    query.start_index = whole_number("startIndex", value)?.max(1);
+                    by_index = true;
+                }
+                "count" => count = Some(value),
+                "cursor" => query.cursor = Some(value.trim().to_owned()),
                 "attributes" => query.attributes = names(value)?,
                 "excludedattributes" => query.excluded_attributes = names(value)?,
                 "sortby" if !value.trim().is_empty() => query.sort_by = Some(AttrPath::parse(value.trim())?),
@@ -67,11 +83,34 @@ impl ListQuery {
                 _ => {}
             }
         }
+        if query.cursor.is_some() {
+            query.check_cursor(by_index)?;
+        }
+        if let Some(count) = count {
+            query.count = page_size(count, query.cursor.is_some(), pages)?;
+        }
         Ok(query)
     }
 
+    /// RFC 9865 section 2.2 would have pages by cursor sorted, too. They are in the order of creation, the only one that
+    /// nobody's changes move anybody in. A cursor for
+    /// another order would have to carry the value that is sorted by, and so put names into URLs and logs.
+    fn check_cursor(&self, by_index: bool) -> Result<(), ScimError> {
+        if by_index {
+            return Err(ScimError::invalid_value(
+                "cursor and startIndex can't both be given; send one of them",
+            ));
+        }
+        if self.sort_by.is_some() {
+            return Err(ScimError::invalid_value(
+                "sortBy can't be combined with cursor, whose pages are in the order of creation; send one of them",
+            ));
+        }
+        Ok(())
+    }
+
     /// Reads the body of a `POST /.search`, RFC 7644 section 3.4.3, which says with JSON what a query says.
-    pub fn parse_search(body: &Value, max_page: usize) -> Result<Self, ScimError> {
+    pub fn parse_search(body: &Value, pages: PageSizes) -> Result<Self, ScimError> {
         let Value::Object(fields) = body else {
             return Err(ScimError::invalid_syntax(format!(
                 "the body must be a SearchRequest object, not {}",
@@ -92,7 +131,7 @@ impl ListQuery {
                 || ScimError::invalid_value(format!("{} cannot be {}", excerpt(name), describe(value)));
             pairs.push((name.as_str(), text.ok_or_else(wrong)?));
         }
-        Self::parse(pairs.iter().map(|(name, text)| (*name, text.as_str())), max_page)
+        Self::parse(pairs.iter().map(|(name, text)| (*name, text.as_str())), pages)
     }
 }
 
@@ -107,6 +146,16 @@ impl SortOrder {
             ))),
         }
     }
+}
+
+/// How many resources a page has, if the client says.
+///
+/// RFC 7644 section 3.4.2.4, and RFC 9865 section 2 as well: "A negative value SHALL be interpreted as "0"." What is no
+/// number at all has a keyword of its own where there is a cursor, RFC 9865 section 2.1.
+fn page_size(text: &str, by_cursor: bool, pages: PageSizes) -> Result<usize, ScimError> {
+    let keyword = if by_cursor { ScimType::InvalidCount } else { ScimType::InvalidValue };
+    let count = whole_number("count", text).map_err(|error| ScimError::typed(keyword, error.detail))?;
+    Ok(count.min(pages.most))
 }
 
 /// A number below zero is zero, and one that is too large for the machine is the largest it has.
@@ -134,13 +183,33 @@ fn names(list: &str) -> Result<Vec<String>, ScimError> {
     Ok(names.map(str::to_owned).collect())
 }
 
+/// Where a page is in its list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// It begins with the one of this number, counted from 1.
+    Index(usize),
+    /// These lead to the pages beside it, as far as there are any.
+    Cursors { previous: Option<String>, next: Option<String> },
+}
+
 /// The body that answers a query: one page of what matched.
-pub fn list_response(total_results: usize, start_index: usize, resources: Vec<Value>) -> Value {
+///
+/// RFC 9865 section 2: every answer to a query with a cursor has a `nextCursor`, but for the last page; that there is
+/// none says that there is nothing more. There is no `previousCursor` on the first page.
+pub fn list_response(total_results: usize, place: Place, resources: Vec<Value>) -> Value {
     let mut body = Map::new();
     body.insert("schemas".to_owned(), vec![LIST_URN].into());
     body.insert("totalResults".to_owned(), total_results.into());
-    body.insert("startIndex".to_owned(), start_index.into());
     body.insert("itemsPerPage".to_owned(), resources.len().into());
+    match place {
+        Place::Index(start_index) => {
+            body.insert("startIndex".to_owned(), start_index.into());
+        }
+        Place::Cursors { previous, next } => {
+            body.extend(previous.map(|text| ("previousCursor".to_owned(), text.into())));
+            body.extend(next.map(|text| ("nextCursor".to_owned(), text.into())));
+        }
+    }
     body.insert("Resources".to_owned(), resources.into());
     Value::Object(body)
 }
@@ -179,6 +248,11 @@ impl Sorter {
             exact: sorted.case_exact,
             order,
         })
+    }
+
+    /// The attribute, or the extension, that a document must hold to be sorted.
+    pub fn top_level(&self) -> &str {
+        self.extension.as_deref().unwrap_or(&self.name)
     }
 
     /// The value that a document is sorted by, in comparable form, to be computed once per document.
@@ -227,7 +301,7 @@ impl Sorter {
 }
 
 /// What [`Sorter::key`] made of a document.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SortKey(Option<Scalar>);
 
 #[derive(Debug, Clone, PartialEq)]

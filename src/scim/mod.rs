@@ -11,7 +11,9 @@
 //! No function here recurses as deep as a client likes: JSON is refused below a fixed depth, filters
 //! are flat lists.
 
+pub mod bulk;
 mod coerce;
+pub mod cursor;
 pub mod discovery;
 pub mod error;
 pub mod filter;
@@ -27,6 +29,7 @@ pub mod path;
 pub mod project;
 pub mod rules;
 pub mod schema;
+pub mod version;
 
 pub use error::{ScimError, ScimType};
 pub use json::Limits;

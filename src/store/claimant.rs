@@ -1,12 +1,12 @@
 //! What users and teams have in common where something about them must be unique.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Resource, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{codec, tenant::TenantKey, written::Kind};
+use super::{Directory, Store, codec, error::StoreError, tenant::TenantKey, written::Kind};
 use crate::{
     api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names},
     scim::Document,
@@ -39,6 +39,28 @@ pub(super) trait Claimant:
     /// What SCIM shows of it, where other attributes than its name must be unique.
     fn document(&self) -> Document;
 
+    /// What its status says.
+    fn conditions(&self) -> &[Condition];
+
+    /// The object as it is shown.
+    fn shown(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>>;
+
+    /// The object, kept back because another has its name.
+    fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>>;
+
+    /// All objects of a tenant, those that are kept back included.
+    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>>;
+
+    /// Takes the object in as the API server has it now.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none to be shown.
+    fn read_again(
+        store: &Store,
+        tenant: &TenantKey,
+        id: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// An object that only keeps `id` from being used.
     fn placeholder(tenant: &TenantKey, id: &str) -> Self;
 }
@@ -58,6 +80,27 @@ impl Claimant for User {
 
     fn document(&self) -> Document {
         codec::user_document(&self.spec)
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+
+    fn shown(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
+        directory.user(tenant, id).map(|view| view.0)
+    }
+
+    fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
+        directory.held_user(tenant, id)
+    }
+
+    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>> {
+        let shown = directory.users(tenant, &[]).into_iter().map(|view| view.0);
+        shown.chain(directory.held_users(tenant)).collect()
+    }
+
+    async fn read_again(store: &Store, tenant: &TenantKey, id: &str) -> Result<(), StoreError> {
+        store.fresh_user(tenant, id).await.map(drop)
     }
 
     fn placeholder(tenant: &TenantKey, id: &str) -> Self {
@@ -82,6 +125,27 @@ impl Claimant for Team {
 
     fn document(&self) -> Document {
         codec::team_document(&self.spec)
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+
+    fn shown(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
+        directory.team(tenant, id).map(|view| view.0)
+    }
+
+    fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
+        directory.held_team(tenant, id)
+    }
+
+    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>> {
+        let shown = directory.teams(tenant, &[]).into_iter().map(|view| view.0);
+        shown.chain(directory.held_teams(tenant)).collect()
+    }
+
+    async fn read_again(store: &Store, tenant: &TenantKey, id: &str) -> Result<(), StoreError> {
+        store.fresh_team(tenant, id).await.map(drop)
     }
 
     fn placeholder(tenant: &TenantKey, id: &str) -> Self {

@@ -23,8 +23,8 @@ pub enum StoreError {
         /// `userName`, `displayName`, or another attribute that the tenant calls unique.
         attribute: String,
     },
-    /// The caller's `If-Match` names another version than the stored one.
-    #[error("the resource has changed since: its version is now {current}")]
+    /// The caller's `If-Match` or `If-None-Match` does not hold for the stored version.
+    #[error("the resource is not in a version that the request allows, it is in {current}; read it again")]
     VersionMismatch {
         /// The version that is stored.
         current: String,

@@ -36,6 +36,18 @@ pub(super) fn touch(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
 }
 
+/// Makes an object the identity provider's, if it is not yet: what people declared and allowed it to take over.
+pub(super) fn adopt(metadata: &mut ObjectMeta, tenant: &TenantKey) {
+    let labels = metadata.labels.get_or_insert_default();
+    // Who manages the object is people's to say; who writes its spec is not, any more.
+    labels.entry(names::LABEL_TENANT.to_owned()).or_insert_with(|| tenant.name.to_string());
+    labels.insert(names::LABEL_ORIGIN.to_owned(), names::ORIGIN_RECEIVER.to_owned());
+    let finalizers = metadata.finalizers.get_or_insert_default();
+    if !finalizers.iter().any(|it| it == names::FINALIZER_REVOKE) {
+        finalizers.push(names::FINALIZER_REVOKE.to_owned());
+    }
+}
+
 /// Every write says that it was ours.
 pub(super) fn post_params() -> PostParams {
     PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }

@@ -13,16 +13,20 @@ pub mod error;
 mod locks;
 pub mod membership;
 mod meta;
+pub mod names;
 pub mod namespaces;
+mod page;
 mod passwords;
 mod peers;
 mod retry;
 pub mod rules;
+mod searched;
 mod select;
 mod slices;
 pub mod sweep;
 mod teams;
 pub mod tenant;
+mod tenant_look;
 mod tenant_watch;
 pub mod tenants;
 pub mod token;
@@ -42,13 +46,15 @@ pub use self::{
     directory::{Change, Counts, Directory},
     error::StoreError,
     namespaces::Namespaces,
+    page::{Page, Start},
     peers::PeerOptions,
     rules::TenantRules,
     select::Selection,
     tenant::TenantKey,
     tenants::{Access, Tenants},
     token::Token,
-    view::{GroupView, MemberView, Page, TeamView, UserView},
+    view::{Found, GroupView, MemberView, TeamView, UserView},
+    written::Kind,
 };
 use self::{
     locks::Locks, membership::Members, passwords::Hashing, peers::Peers, slices::SliceCache, watch::Progress,

@@ -28,6 +28,14 @@ impl Namespaces {
         }
     }
 
+    /// Whether a namespace is one of them.
+    pub fn contain(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+
     /// What to list and watch, one `Api` per watch: a list of namespaces needs rights in these alone.
     pub fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
     where

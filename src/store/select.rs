@@ -1,17 +1,19 @@
 //! Lists of users and teams: filtered, sorted, one page at a time.
 
-use serde_json::{Value, json};
+use std::cmp::Ordering;
 
 use super::{
     Store,
-    directory::Directory,
+    directory::{Directory, Window},
     error::StoreError,
+    page::{Page, Start, cut},
+    searched::Searched,
     tenant::TenantKey,
-    view::{Page, TeamView, UserView},
+    view::Found,
 };
 use crate::scim::{
-    Document, ScimError,
-    filter::{EqTerm, Filter},
+    ScimError,
+    filter::{EqTerm, Filter, Matcher},
     list::{ListQuery, SortKey, Sorter},
     schema::ResourceSchema,
 };
@@ -19,74 +21,118 @@ use crate::scim::{
 /// Which resources a list is about, and which page of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection<'a> {
-    /// What the attributes of the filter mean.
-    pub schema: &'a ResourceSchema,
-    /// Filter, order and page. Without an order, it is the order of creation.
+    /// What the attributes of users mean, if the list is about users.
+    pub users: Option<&'a ResourceSchema>,
+    /// What the attributes of teams mean, if the list is about teams.
+    pub teams: Option<&'a ResourceSchema>,
+    /// Filter, order and size. Without an order, it is the order of creation.
     pub query: &'a ListQuery,
+    /// Where the page is.
+    pub start: &'a Start,
 }
 
 impl Store {
-    /// One page of users.
-    pub fn users(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<UserView>, StoreError> {
-        let ListQuery { filter, sort_by, start_index, count, .. } = selection.query;
-        if filter.is_none() && sort_by.is_none() {
-            let (total, items) =
-                self.answer(|it| it.users_page(tenant, start_index.saturating_sub(1), *count))?;
-            return Ok(Page { total, items });
-        }
-        let users = self.answer(|it| it.users(tenant, &selection.terms()))?;
-        Ok(selection.page(users, |user| searchable(user.document(), user.id(), None))?)
-    }
-
-    /// One page of teams.
-    pub fn teams(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<TeamView>, StoreError> {
-        // Members are no part of a team's document, and putting them there is only worth it for a filter on them.
-        let by_member =
-            selection.query.filter.as_ref().is_some_and(|it| it.mentions("members", selection.schema));
-        let page = self.answer(|directory| {
-            selection.page(directory.teams(tenant, &selection.terms()), |team| {
-                let members = by_member.then(|| member_values(directory, tenant, team.id()));
-                searchable(team.document(), team.id(), members)
-            })
-        })?;
+    /// One page of users, of teams, or of both.
+    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, StoreError> {
+        let page = self.answer(|directory| directory.list(tenant, selection))?;
         Ok(page?)
     }
 }
 
-fn member_values(directory: &Directory, tenant: &TenantKey, team: &str) -> Value {
-    let members = directory.team_with_members(tenant, team).map(|(_, members)| members);
-    members.iter().flat_map(|members| members.iter()).map(|id| json!({"value": id.as_ref()})).collect()
+impl Directory {
+    /// One page of users, of teams, or of both, as far as they are known here.
+    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, ScimError> {
+        let Selection { users, teams, query, start } = selection;
+        let everyone = teams.is_none() && query.filter.is_none() && query.sort_by.is_none();
+        if let (Some(_), true) = (users, everyone) {
+            return Ok(self.users_page(tenant, &Window { start, count: query.count }));
+        }
+        let mut all = Vec::new();
+        if let Some(schema) = users {
+            let found = self.users(tenant, &terms(query, schema)).into_iter().map(Found::User);
+            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+        }
+        if let Some(schema) = teams {
+            let found = self.teams(tenant, &terms(query, schema)).into_iter().map(Found::Team);
+            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+        }
+        Ok(cut(selection.in_order(self, tenant, all)?, start, query.count, Found::position))
+    }
 }
 
 impl Selection<'_> {
-    /// The equalities that must hold, from which an index may know the few that can match.
-    fn terms(&self) -> Vec<EqTerm> {
-        let parts = self.query.filter.iter().flat_map(Filter::conjuncts);
-        parts.filter_map(|part| part.equality(self.schema)).collect()
-    }
-
-    fn page<T>(&self, all: Vec<T>, document: impl Fn(&T) -> Document) -> Result<Page<T>, ScimError> {
-        let matcher = self.query.filter.as_ref().map(|filter| filter.compile(self.schema)).transpose()?;
-        let fits = |item: &T| matcher.as_ref().is_none_or(|matcher| matcher.matches(&document(item)));
-        let mut items: Vec<T> = all.into_iter().filter(fits).collect();
-        if let Some(sort_by) = &self.query.sort_by {
-            let sorter = Sorter::new(sort_by, self.query.sort_order, self.schema)?;
-            let keyed = items.into_iter().map(|item| (sorter.key(&document(&item)), item));
-            let mut keyed: Vec<(SortKey, T)> = keyed.collect();
-            keyed.sort_by(|(one, _), (other, _)| sorter.compare(one, other));
-            items = keyed.into_iter().map(|(_, item)| item).collect();
-        }
-        let total = items.len();
-        let skip = self.query.start_index.saturating_sub(1);
-        Ok(Page { total, items: items.into_iter().skip(skip).take(self.query.count).collect() })
+    fn in_order(
+        &self,
+        directory: &Directory,
+        tenant: &TenantKey,
+        mut all: Vec<Found>,
+    ) -> Result<Vec<Found>, ScimError> {
+        let Some(sort_by) = &self.query.sort_by else {
+            // Each kind is in order already; two are to be one list.
+            if self.users.is_some() && self.teams.is_some() {
+                all.sort_by(|one, other| one.order().cmp(&other.order()));
+            }
+            return Ok(all);
+        };
+        let sorter = |schema: Option<&ResourceSchema>| {
+            schema.map(|schema| Sorter::new(sort_by, self.query.sort_order, schema))
+        };
+        let sorters = [sorter(self.users), sorter(self.teams)];
+        // RFC 7644 section 3.4.2.1: an attribute that one of several kinds doesn't have, it has no value of. One that
+        // none of them has is a mistake.
+        let [users, teams] = match sorters {
+            [Some(Err(error)), None | Some(Err(_))] | [None, Some(Err(error))] => return Err(error),
+            [users, teams] => [users.and_then(Result::ok), teams.and_then(Result::ok)],
+        };
+        let [of_users, of_teams] =
+            [&users, &teams].map(|sorter| sorter.as_ref().map(|it| (it, Searched::by(it))));
+        let keyed = all.into_iter().map(|found| {
+            let place = match &found {
+                Found::User(_) => &of_users,
+                Found::Team(_) => &of_teams,
+            };
+            let value = place
+                .as_ref()
+                .map(|(sorter, searched)| sorter.key(&searched.document(directory, tenant, &found)));
+            (value.unwrap_or_default(), found)
+        });
+        let mut keyed: Vec<(SortKey, Found)> = keyed.collect();
+        let compare = users.as_ref().or(teams.as_ref());
+        keyed.sort_by(|(one, _), (other, _)| compare.map_or(Ordering::Equal, |it| it.compare(one, other)));
+        Ok(keyed.into_iter().map(|(_, found)| found).collect())
     }
 }
 
-/// The document that a filter is about: with `id`, and with `members` where the filter asks for them.
-fn searchable(mut document: Document, id: &str, members: Option<Value>) -> Document {
-    document.insert("id".to_owned(), json!(id));
-    if let Some(members) = members {
-        document.insert("members".to_owned(), members);
+/// The equalities that must hold, from which an index may know the few that can match.
+fn terms(query: &ListQuery, schema: &ResourceSchema) -> Vec<EqTerm> {
+    let parts = query.filter.iter().flat_map(Filter::conjuncts);
+    parts.filter_map(|part| part.equality(schema)).collect()
+}
+
+/// What a query asks of one kind of resource.
+struct Kind {
+    matcher: Option<Matcher>,
+    searched: Searched,
+}
+
+impl Kind {
+    fn new(query: &ListQuery, schema: &ResourceSchema) -> Result<Self, ScimError> {
+        let matcher = query.filter.as_ref().map(|filter| filter.compile(schema)).transpose()?;
+        let searched = query.filter.as_ref().map(|filter| Searched::in_filter(filter, schema));
+        Ok(Self { matcher, searched: searched.unwrap_or_default() })
     }
-    document
+
+    fn matching(
+        &self,
+        directory: &Directory,
+        tenant: &TenantKey,
+        all: impl Iterator<Item = Found>,
+    ) -> Vec<Found> {
+        let fits = |found: &Found| {
+            self.matcher
+                .as_ref()
+                .is_none_or(|it| it.matches(&self.searched.document(directory, tenant, found)))
+        };
+        all.filter(fits).collect()
+    }
 }

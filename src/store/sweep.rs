@@ -31,7 +31,7 @@ const CLAIM_AGE: SignedDuration = SignedDuration::from_mins(10);
 const PLACEHOLDER_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How many objects are listed at a time.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 
 /// What earlier sweeps saw: a slice is only an orphan when two sweeps in a row find that nobody names it.
 #[derive(Debug, Default)]
@@ -161,7 +161,7 @@ where
     Ok(())
 }
 
-fn api_of<K>(store: &Store, namespace: &str) -> Api<K>
+pub(super) fn api_of<K>(store: &Store, namespace: &str) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
@@ -169,7 +169,10 @@ where
     if namespace.is_empty() { Api::all(client) } else { Api::namespaced(client, namespace) }
 }
 
-fn pages<K>(api: Api<K>, params: ListParams) -> impl futures::Stream<Item = Result<Vec<K>, StoreError>>
+pub(super) fn pages<K>(
+    api: Api<K>,
+    params: ListParams,
+) -> impl futures::Stream<Item = Result<Vec<K>, StoreError>>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {

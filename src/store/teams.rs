@@ -14,11 +14,11 @@ use super::{
     directory::version,
     error::StoreError,
     membership::{Members, Plan, joining, plan},
-    meta::{new_id, new_meta, post_params, touch},
+    meta::{adopt, new_id, new_meta, post_params, touch},
     retry::Attempts,
     tenant::TenantKey,
     users::{check_version, exactly},
-    view::{TeamView, is_receivers},
+    view::{TeamView, is_receivers, may_be_written},
     written::Written,
 };
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
         fold::fold_case,
         member::{MemberChange, MemberRef},
         rules::Unique,
+        version::Conditions,
     },
 };
 
@@ -49,6 +50,7 @@ impl Store {
         let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
         let mut attempts = Attempts::default();
         let planned = spec(tenant, document, Membership::default())?;
+        self.check_unused::<Team>(tenant, &planned.display_name, None).await?;
         loop {
             let id = new_id();
             let held = claims.acquire(tenant, &planned.display_name, &id).await?;
@@ -99,7 +101,7 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         unique: &[Unique],
         change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
     ) -> Result<TeamView, StoreError> {
@@ -107,7 +109,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let (mut current, mut members) = self.team_with_members(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             let (document, changes) = change(current.document())?;
             self.check_members(tenant, Some(id), &changes).await?;
             let plan = plan(&members, &changes);
@@ -118,7 +120,7 @@ impl Store {
                 self.acknowledge(&Written::of(current.object())).await?;
                 return Ok(current);
             }
-            if !is_receivers(current.object()) {
+            if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
             if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan, unique).await? {
@@ -137,7 +139,7 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
@@ -145,7 +147,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.team(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
@@ -177,16 +179,22 @@ impl Store {
         }
     }
 
-    /// Takes a member who is gone out of a team, whoever declared the team.
+    /// Takes a member who is gone out of a team.
     pub async fn remove_member(
         &self,
         tenant: &TenantKey,
         team: &str,
         member: &str,
     ) -> Result<(), StoreError> {
+        // What people declare is theirs to change; the member is left out of every answer meanwhile.
+        if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.object())) {
+            return Ok(());
+        }
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
-        match self.change_team(tenant, team, None, &[], |document| Ok((document, gone.clone()))).await {
-            // What people declare is theirs to change; the member is left out of every answer meanwhile.
+        match self
+            .change_team(tenant, team, &Conditions::default(), &[], |document| Ok((document, gone.clone())))
+            .await
+        {
             Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -204,6 +212,9 @@ impl Store {
         let id = current.name_any();
         let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
         let renamed = fold_case(&wanted.display_name) != fold_case(&current.spec.display_name);
+        if renamed {
+            self.check_unused::<Team>(tenant, &wanted.display_name, Some(&id)).await?;
+        }
         let held: Option<Held> =
             if renamed { Some(claims.acquire(tenant, &wanted.display_name, &id).await?) } else { None };
         let dropped = plan.dropped.clone();
@@ -219,6 +230,7 @@ impl Store {
         let spec = TeamSpec { membership, ..wanted };
         let mut team = Team { metadata: current.metadata.clone(), spec, status: current.status.clone() };
         touch(&mut team.metadata);
+        adopt(&mut team.metadata, tenant);
         let gained = match self.gain(tenant, unique, Some(current), &team).await {
             Ok(gained) => gained,
             Err(error) => {
@@ -260,7 +272,9 @@ impl Store {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
         let mut attempts = Attempts::default();
         loop {
-            let known = self.directory().team(tenant, id).map(|team| version(team.object()));
+            let shown = self.directory().team(tenant, id).map(|team| team.0);
+            let known =
+                shown.or_else(|| self.directory().held_team(tenant, id)).map(|team| version(team.as_ref()));
             let team = call(self.teams_api(tenant).get_opt(id)).await?;
             let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
                 if let Some(version) = known {

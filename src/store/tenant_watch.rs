@@ -12,12 +12,14 @@ use kube::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Namespaces, TenantKey, Tenants, tenants};
+use super::{Namespaces, TenantKey, Tenants, tenant_look::Source, tenants};
 use crate::api::ScimTenant;
 
 impl Tenants {
     /// Follows the tenants of `namespaces` until `stop`.
     pub async fn follow(&self, client: &Client, namespaces: &Namespaces, stop: &CancellationToken) {
+        // Followed twice they would be the same ones.
+        let _ = self.source.set(Source::new(client, namespaces));
         let watches = namespaces.apis::<ScimTenant>(client);
         self.expect_lists(watches.len());
         let all = join_all(watches.into_iter().map(|api| self.follow_one(api)));

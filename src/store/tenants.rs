@@ -3,20 +3,28 @@
 //! Fed by the watch on ScimTenants. A token works only while both halves of the object say so: `spec` lists its name
 //! (and says what it may touch), and `status` holds its hash. So removing it from `spec` stops it at once,
 //! whether or not a controller runs.
+//!
+//! Versions only go forward, as in the directory: a tenant may also come from a look at it (`tenant_look`), before
+//! or after the watch shows the same.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use super::{TenantKey, TenantRules, token::Token};
+use super::{
+    TenantKey, TenantRules,
+    directory::version,
+    tenant_look::{Looks, Source},
+    token::Token,
+};
 use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
 
 /// What a request may do, once its token has been recognised.
@@ -42,15 +50,26 @@ pub struct Access {
 /// All tenants and their tokens' hashes.
 #[derive(Debug)]
 pub struct Tenants {
-    known: RwLock<HashMap<TenantKey, Vec<KnownToken>>>,
+    known: RwLock<Known>,
     used: Notify,
-    lists_missing: AtomicUsize,
+    suspensions: Notify,
+    lists_missing: watch::Sender<usize>,
+    /// Where tenants can be looked at; known once they are followed.
+    pub(super) source: OnceLock<Source>,
+    pub(super) looks: Looks,
 }
 
 impl Default for Tenants {
     /// Knows nobody, and has at least one list to wait for.
     fn default() -> Self {
-        Self { known: RwLock::default(), used: Notify::new(), lists_missing: AtomicUsize::new(1) }
+        Self {
+            known: RwLock::default(),
+            used: Notify::new(),
+            suspensions: Notify::new(),
+            lists_missing: watch::Sender::new(1),
+            source: OnceLock::new(),
+            looks: Looks::default(),
+        }
     }
 }
 
@@ -71,6 +90,21 @@ pub const USE_GRANULARITY_SECONDS: i64 = 300;
 /// `KnownToken::last_used` before the first use.
 const NEVER: i64 = i64::MIN;
 
+/// What has been heard of tenants.
+#[derive(Debug, Default)]
+struct Known {
+    tenants: HashMap<TenantKey, KnownTenant>,
+    /// How often a tenant was forgotten. What was read before that may be of one that is gone.
+    forgotten: u64,
+}
+
+#[derive(Debug, Default)]
+struct KnownTenant {
+    version: u64,
+    suspended: bool,
+    tokens: Vec<KnownToken>,
+}
+
 #[derive(Debug)]
 struct KnownToken {
     hash: String,
@@ -90,9 +124,10 @@ impl Tenants {
         // The hash is computed before the tenant is looked up, so that an unknown tenant answers no faster.
         let hash = Token::parse(token)?.hash();
         let known = self.read();
-        let tokens = known.get(&TenantKey::new(namespace, name))?;
+        let tenant = known.tenants.get(&TenantKey::new(namespace, name))?;
         // Every token is compared, each in constant time: how long it takes tells nothing about any hash.
-        let matching = tokens
+        let matching = tenant
+            .tokens
             .iter()
             .filter(|known| bool::from(known.hash.as_bytes().ct_eq(hash.as_bytes())))
             .fold(None, |_, known| Some(known))?;
@@ -106,59 +141,96 @@ impl Tenants {
         Some(matching.access.clone())
     }
 
-    /// Takes over a tenant as the API server shows it now. One that is being deleted has no tokens any more.
+    /// Takes over a tenant as the API server shows it, unless a later version is known. One that is being deleted
+    /// has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
-        let Some(key) = key(tenant) else { return };
-        let mut known = self.write();
-        if tenant.metadata.deletion_timestamp.is_some() {
-            known.remove(&key);
-            return;
+        if let Some(key) = key(tenant)
+            && self.write().apply(&key, tenant)
+        {
+            self.suspensions.notify_one();
         }
-        let before = known.remove(&key).unwrap_or_default();
-        let tokens = known_tokens(&key, tenant, &before);
-        known.insert(key, tokens);
+    }
+
+    /// Takes over a tenant that was read on its own; `forgotten` is [`Self::forgotten`] from before the reading. A
+    /// tenant that was forgotten meanwhile must not come back.
+    pub(super) fn apply_read(&self, tenant: &ScimTenant, forgotten: u64) {
+        let mut known = self.write();
+        if known.forgotten == forgotten
+            && let Some(key) = key(tenant)
+            && known.apply(&key, tenant)
+        {
+            self.suspensions.notify_one();
+        }
+    }
+
+    /// How often a tenant was forgotten.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.read().forgotten
     }
 
     /// What a tenant asks of what is written. Whoever may write has a token, and so a tenant with rules is known.
     pub fn rules(&self, key: &TenantKey) -> Arc<TenantRules> {
         let known = self.read();
-        let token = known.get(key).and_then(|tokens| tokens.first());
+        let token = known.tenants.get(key).and_then(|tenant| tenant.tokens.first());
         token.map(|token| Arc::clone(&token.access.rules)).unwrap_or_default()
     }
 
     /// Forgets a tenant; its tokens stop working.
     pub fn remove(&self, key: &TenantKey) {
-        self.write().remove(key);
+        let mut known = self.write();
+        known.forgotten += 1;
+        if known.tenants.remove(key).is_some_and(|it| it.suspended) {
+            self.suspensions.notify_one();
+        }
+    }
+
+    /// Whether a person has suspended a tenant. One that is gone, or is going, is not.
+    pub fn is_suspended(&self, key: &TenantKey) -> bool {
+        self.read().tenants.get(key).is_some_and(|it| it.suspended)
+    }
+
+    /// Resolves once a tenant was suspended or resumed since the last call. For one caller at a time.
+    pub async fn wait_for_suspension(&self) {
+        self.suspensions.notified().await;
     }
 
     /// Forgets every tenant of a namespace (or of all) that is not among `present`.
     pub(super) fn retain(&self, namespace: Option<&str>, present: &HashSet<TenantKey>) {
         let elsewhere = |key: &TenantKey| namespace.is_some_and(|namespace| *key.namespace != *namespace);
-        self.write().retain(|key, _| elsewhere(key) || present.contains(key));
+        let mut known = self.write();
+        known.forgotten += 1;
+        known.tenants.retain(|key, _| elsewhere(key) || present.contains(key));
+        self.suspensions.notify_one();
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
     pub fn not_ready(&self) -> Vec<String> {
-        match self.lists_missing.load(Ordering::Acquire) {
+        match *self.lists_missing.borrow() {
             0 => Vec::new(),
             _ => vec!["store: tenants have not been listed yet".to_owned()],
         }
     }
 
+    /// Waits until every tenant has been read from the API server once.
+    pub async fn wait_until_ready(&self) {
+        // The sender is `self`, so it can't be gone.
+        let _ = self.lists_missing.subscribe().wait_for(|missing| *missing == 0).await;
+    }
+
     /// So many lists must be done until tokens can be checked.
     pub(super) fn expect_lists(&self, count: usize) {
-        self.lists_missing.store(count, Ordering::Release);
+        self.lists_missing.send_replace(count);
     }
 
     pub(super) fn list_is_done(&self) {
-        self.lists_missing.fetch_sub(1, Ordering::AcqRel);
+        self.lists_missing.send_modify(|missing| *missing -= 1);
     }
 
     /// The uses that the statuses should show and don't yet.
     pub fn due_uses(&self) -> Vec<Use> {
         let known = self.read();
-        let due = known.iter().flat_map(|(key, tokens)| {
-            tokens.iter().filter(|token| token.is_due()).map(move |token| (key, token))
+        let due = known.tenants.iter().flat_map(|(key, tenant)| {
+            tenant.tokens.iter().filter(|token| token.is_due()).map(move |token| (key, token))
         });
         due.filter_map(|(key, token)| {
             let at = Timestamp::from_second(token.last_used.load(Ordering::Relaxed)).ok()?;
@@ -172,13 +244,29 @@ impl Tenants {
         self.used.notified().await;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
-        // No panic can leave the map half changed: each change is one insert or remove.
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        // No panic can leave it half changed: each change is one insert or remove.
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantKey, Vec<KnownToken>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Says whether the tenant was suspended or resumed by it.
+    fn apply(&mut self, key: &TenantKey, tenant: &ScimTenant) -> bool {
+        let known = self.tenants.entry(key.clone()).or_default();
+        let version = version(tenant);
+        if version < known.version {
+            return false;
+        }
+        let leaving = tenant.metadata.deletion_timestamp.is_some();
+        let tokens = if leaving { Vec::new() } else { known_tokens(key, tenant, &known.tokens) };
+        let (before, suspended) = (known.suspended, tenant.spec.suspend && !leaving);
+        *known = KnownTenant { version, suspended, tokens };
+        before != suspended
     }
 }
 

@@ -11,15 +11,15 @@ use super::{
     codec,
     directory::version,
     error::StoreError,
-    meta::{new_id, new_meta, post_params, touch},
+    meta::{adopt, new_id, new_meta, post_params, touch},
     retry::Attempts,
     tenant::TenantKey,
-    view::{UserView, is_receivers},
+    view::{UserView, is_receivers, may_be_written},
     written::Written,
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case, rules::Unique},
+    scim::{Document, ScimError, fold::fold_case, rules::Unique, version::Conditions},
 };
 
 const KIND: &str = "User";
@@ -34,6 +34,7 @@ impl Store {
     ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
+        self.check_unused::<User>(tenant, &spec.user_name, None).await?;
         let api = self.users_api(tenant);
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let mut attempts = Attempts::default();
@@ -74,7 +75,7 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         unique: &[Unique],
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
@@ -82,15 +83,15 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
-            let wanted = spec(tenant, change(current.document())?)?;
+            check_version(conditions, &current.version())?;
+            let wanted = spec(tenant, keep_active(&current, change(current.document())?))?;
             if wanted == current.0.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
                 self.acknowledge(&Written::of(current.object())).await?;
                 return Ok(current);
             }
-            if !is_receivers(current.object()) {
+            if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
             if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
@@ -109,7 +110,7 @@ impl Store {
         &self,
         tenant: &TenantKey,
         id: &str,
-        expected: Option<&str>,
+        conditions: &Conditions,
         unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
@@ -117,7 +118,7 @@ impl Store {
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id)?;
         loop {
-            check_version(expected, &current.version())?;
+            check_version(conditions, &current.version())?;
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
@@ -153,7 +154,9 @@ impl Store {
     /// A user as the API server has them now.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
-        let known = self.directory().user(tenant, id).map(|user| version(user.object()));
+        let shown = self.directory().user(tenant, id).map(|user| user.0);
+        let known =
+            shown.or_else(|| self.directory().held_user(tenant, id)).map(|user| version(user.as_ref()));
         let user = call(self.users_api(tenant).get_opt(id)).await?;
         let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) else {
             if let Some(version) = known {
@@ -189,11 +192,15 @@ impl Store {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let renamed = fold_case(&wanted.user_name) != fold_case(&current.spec.user_name);
+        if renamed {
+            self.check_unused::<User>(tenant, &wanted.user_name, Some(id)).await?;
+        }
         let held: Option<Held> =
             if renamed { Some(claims.acquire(tenant, &wanted.user_name, id).await?) } else { None };
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
+        adopt(&mut user.metadata, tenant);
         let gained = match self.gain(tenant, unique, Some(current), &user).await {
             Ok(gained) => gained,
             Err(error) => {
@@ -239,13 +246,19 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
 }
 
-pub(super) fn check_version(expected: Option<&str>, current: &str) -> Result<(), StoreError> {
-    match expected {
-        Some(expected) if expected != current => {
-            Err(StoreError::VersionMismatch { current: current.to_owned() })
-        }
-        Some(_) | None => Ok(()),
+/// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
+/// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
+/// somebody who was locked out is what it was.
+fn keep_active(current: &UserView, mut document: Document) -> Document {
+    document.entry("active").or_insert_with(|| current.object().spec.active.into());
+    document
+}
+
+pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {
+    if conditions.allow_write(current) {
+        return Ok(());
     }
+    Err(StoreError::VersionMismatch { current: current.to_owned() })
 }
 
 /// Delete exactly this version of this object.

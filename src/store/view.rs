@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::codec;
 use crate::{
     api::{Team, User, names},
-    scim::Document,
+    scim::{Document, cursor::Position},
 };
 
 /// One user, as of one version.
@@ -107,20 +107,50 @@ pub struct GroupView {
     pub direct: bool,
 }
 
-/// One page of a list, and how long the whole list is.
+/// A user or a team, where a list may have both.
 #[derive(Clone, Debug)]
-pub struct Page<T> {
-    /// How many match in all.
-    pub total: usize,
-    /// The ones of this page, in the list's order.
-    pub items: Vec<T>,
+pub enum Found {
+    /// A user.
+    User(UserView),
+    /// A team.
+    Team(TeamView),
+}
+
+impl Found {
+    /// SCIM `id`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(user) => user.id(),
+            Self::Team(team) => team.id(),
+        }
+    }
+
+    /// What the order of creation compares: ids are ordered by time, and two kinds may share one.
+    pub(super) fn order(&self) -> (&str, u8) {
+        match self {
+            Self::User(user) => (user.id(), 0),
+            Self::Team(team) => (team.id(), 1),
+        }
+    }
+
+    /// Its place in the order of creation.
+    pub fn position(&self) -> Position {
+        let (id, list) = self.order();
+        Position { id: id.to_owned(), list }
+    }
 }
 
 fn modified(metadata: &kube::api::ObjectMeta) -> Option<Timestamp> {
     metadata.annotations.as_ref()?.get(names::ANNOTATION_MODIFIED_AT)?.parse().ok()
 }
 
-/// Whether the identity provider may write it: people's own objects only have what people declare.
+/// Whether the identity provider may write it: it has pushed it, or people allow it to take it over.
+pub(super) fn may_be_written(object: &impl ResourceExt) -> bool {
+    is_receivers(object)
+        || object.annotations().get(names::ANNOTATION_ADOPT).is_some_and(|allowed| allowed == "true")
+}
+
+/// Whether it is the identity provider's: people's own objects only have what people declare.
 pub(super) fn is_receivers(object: &impl ResourceExt) -> bool {
     object.labels().get(names::LABEL_ORIGIN).is_some_and(|origin| origin == names::ORIGIN_RECEIVER)
 }

@@ -15,9 +15,11 @@ pub(super) struct Written {
 }
 
 /// What kind of object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// A `User`.
     User,
+    /// A `Team`.
     Team,
 }
 

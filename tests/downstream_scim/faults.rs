@@ -1,12 +1,16 @@
 //! What Rollcall says and does when an app misbehaves: whose fault it is, how long to wait, and that it recovers. The
 //! server behind the proxy is a third party's; only the fault is made up.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::Duration;
 
 use http::Method;
 use rollcall::api::{DeletionPolicy, ScimTarget};
 use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
-use rollcall::downstream::{ApplyError, Blame, Downstream as _, Had};
+use rollcall::downstream::{ApplyError, Blame, Downstream as _, Fence, Had};
 use serde_json::json;
 
 use crate::SCIM2_SERVER;
@@ -80,7 +84,7 @@ async fn an_app_that_is_not_there_is_unreachable() {
 async fn a_wrong_url_revokes_nothing_by_mistake() {
     let app = App::start(&SCIM2_SERVER).await;
     let wrong = client_of(&format!("{}/nowhere", app.peer.base_url), &app.peer.token);
-    let had = Had { remote_id: Some("7".to_owned()) };
+    let had = Had { remote_id: Some("7".to_owned()), ..Had::default() };
     for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
         for error in [
             wrong.revoke_user("our-id", &had, policy).await.unwrap_err(),
@@ -199,7 +203,7 @@ async fn an_app_that_takes_no_members_with_a_new_group_gets_them_afterwards() {
 async fn an_id_that_leads_elsewhere_is_never_asked_for() {
     let app = App::start(&SCIM2_SERVER).await;
     for id in ["", ".", "..", "../Groups/7", "..\\Groups", "x/../../Groups"] {
-        let had = Had { remote_id: Some(id.to_owned()) };
+        let had = Had { remote_id: Some(id.to_owned()), ..Had::default() };
         for error in [
             app.scim.apply_user(&app.user("ada"), &had).await.unwrap_err(),
             app.scim.revoke_user("our-id", &had, DeletionPolicy::Delete).await.unwrap_err(),
@@ -211,7 +215,7 @@ async fn an_id_that_leads_elsewhere_is_never_asked_for() {
     }
     assert_eq!(app.proxy.seen().len(), 0);
     // Escaped once more, this is one segment: an id that nobody has.
-    let had = Had { remote_id: Some("..%2f..%2fGroups".to_owned()) };
+    let had = Had { remote_id: Some("..%2f..%2fGroups".to_owned()), ..Had::default() };
     app.scim.revoke_user("our-id", &had, DeletionPolicy::Delete).await.unwrap();
     assert!(app.proxy.seen()[0].path.ends_with("/Users/..%252f..%252fGroups"));
 }
@@ -228,7 +232,12 @@ async fn an_id_from_the_app_that_leads_elsewhere_is_not_kept() {
 async fn addresses_that_only_this_machine_can_reach_are_refused() {
     let new = |url: &str, allow_loopback| -> Result<ScimApp, ApplyError> {
         let target = ScimTarget { url: url.to_owned(), ..ScimTarget::default() };
-        ScimApp::new(&target, BearerToken::new("token").unwrap(), ScimOptions { allow_loopback })
+        ScimApp::new(
+            &target,
+            BearerToken::new("token").unwrap(),
+            ScimOptions { allow_loopback },
+            Fence::open(),
+        )
     };
     for url in ["http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/"] {
         assert!(new(url, true).unwrap_err().message.contains("link-local"), "{url}");
@@ -249,10 +258,27 @@ async fn without_groups_only_users_are_pushed_and_old_groups_can_still_go() {
     let first = app.scim.apply_team(&app.team("was", &members), &Had::default()).await.unwrap();
     let target = ScimTarget { url: app.proxy.base_url(), groups: Some(false), ..ScimTarget::default() };
     let token = BearerToken::new(&app.peer.token).unwrap();
-    let scim = ScimApp::new(&target, token, ScimOptions { allow_loopback: true }).unwrap();
+    let scim = ScimApp::new(&target, token, ScimOptions { allow_loopback: true }, Fence::open()).unwrap();
     app.proxy.seen();
     let has = scim.apply_team(&app.team("new", &members), &Had::default()).await.unwrap();
     assert_eq!((has.remote_id, has.changed, app.proxy.seen().len()), (None, false, 0));
     scim.revoke_team("our-was", &had(&first), DeletionPolicy::Delete).await.unwrap();
     assert_eq!(app.ask("GET", &format!("/Groups/{}", first.remote_id.unwrap()), None).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_former_leader_sends_nothing_more() {
+    let app = App::start(&SCIM2_SERVER).await;
+    let leads = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&leads);
+    let fence = Fence::new(move || asked.load(Ordering::Relaxed));
+    let target = ScimTarget { url: app.proxy.base_url(), ..ScimTarget::default() };
+    let token = BearerToken::new(&app.peer.token).unwrap();
+    let scim = ScimApp::new(&target, token, ScimOptions { allow_loopback: true }, fence).unwrap();
+    let has = scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap();
+    leads.store(false, Ordering::Relaxed);
+    app.proxy.seen();
+    let error = scim.revoke_user("our-ada", &had(&has), DeletionPolicy::Delete).await.unwrap_err();
+    assert_eq!(error.blame, Blame::App);
+    assert!(app.proxy.seen().is_empty(), "not even a question");
 }

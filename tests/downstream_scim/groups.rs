@@ -183,7 +183,7 @@ async fn foreign_users_and_groups_are_untouched(app: App) {
     let has = app.scim.apply_team(&team, &Had::default()).await.unwrap();
     app.scim.revoke_team(&team.id, &had(&has), DeletionPolicy::Delete).await.unwrap();
     for member in &members {
-        let had = Had { remote_id: member.remote_id.clone() };
+        let had = Had { remote_id: member.remote_id.clone(), ..Had::default() };
         app.scim.revoke_user(&member.id, &had, DeletionPolicy::Delete).await.unwrap();
     }
     let after = (app.get(&format!("/Users/{user}")).await, app.get(&format!("/Groups/{group}")).await);

@@ -196,7 +196,7 @@ async fn a_revoked_user_is_kept_without_access_or_deleted(app: App) {
 }
 
 async fn revoking_a_user_who_is_gone_succeeds(app: App) {
-    let gone = Had { remote_id: Some("00000000-0000-4000-8000-000000000000".to_owned()) };
+    let gone = Had { remote_id: Some("00000000-0000-4000-8000-000000000000".to_owned()), ..Had::default() };
     for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
         let has = app.scim.revoke_user("our-id", &gone, policy).await.unwrap();
         assert_eq!((has.remote_id, has.changed), (None, false));

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    operator::eventually,
+    operator::{eventually, plane},
     world::{PATIENCE, PROMPTLY, Server, World, kubectl},
 };
 
@@ -170,4 +170,21 @@ async fn a_suspended_app_neither_grants_nor_revokes_until_it_goes_on() {
         (!world.can_view("pause-ada").await && world.can_view("pause-bob").await).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_in_what_can_be_no_namespace_is_refused_by_the_api_server() {
+    let world = World::start().await;
+    let app = |namespace: &str| {
+        json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "DownstreamApp",
+            "metadata": {"name": "cluster", "namespace": world.namespace()},
+            "spec": {"tenantRef": {"name": "okta"}, "rbac": {"subjects": {"prefix": "okta:"}, "grants": [
+                {"team": "ops", "roleRef": {"kind": "ClusterRole", "name": "view"}, "namespaces": [namespace]}]}}})
+        .to_string()
+    };
+    for bad in ["../kube-system", "a.b", "A", "-a", "a-"] {
+        let refused = plane().apply(&app(bad)).unwrap_err().to_string();
+        assert!(refused.contains("namespaces"), "{bad}: {refused}");
+    }
+    plane().apply(&app("shop-1")).unwrap();
 }

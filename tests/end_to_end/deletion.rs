@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     operator::eventually,
-    world::{PATIENCE, Server, World, kubectl},
+    world::{PATIENCE, Server, World, kubectl, reason},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,8 +73,7 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     world.rbac_app("cluster", json!({"deletionPolicy": "Delete"})).await;
     world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
     kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--wait=false"]).await;
-    let status =
-        world.app_status("cluster", |status| status["conditions"][0]["reason"] == "InvalidSpec").await;
+    let status = world.app_status("cluster", |status| reason(status) == "DeletionNotConfirmed").await;
     assert!(status.to_string().contains("rollcall.dev/confirm-deletion=cluster"), "it says how: {status}");
     assert!(world.can_view("app-ada").await, "not before it is confirmed");
     let confirm = "rollcall.dev/confirm-deletion=cluster";

@@ -1,17 +1,13 @@
 //! Apps that misbehave: what fails is tried again or reported, and holds up nobody else.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     fault_proxy::{Fault, Seen},
     operator::eventually,
-    world::{PATIENCE, Server, World, apply},
+    world::{PATIENCE, Server, World, apply, reason},
 };
-
-fn reason(status: &Value) -> &str {
-    status["conditions"][0]["reason"].as_str().unwrap_or_default()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_refuses_our_token_says_so_and_catches_up_with_a_new_one() {

@@ -16,4 +16,5 @@ mod apps;
 mod crashes;
 mod deletion;
 mod faults;
+mod status;
 mod world;

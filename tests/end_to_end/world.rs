@@ -279,6 +279,11 @@ pub fn id(resource: &Value) -> String {
     resource["id"].as_str().expect("a resource with an id").to_owned()
 }
 
+/// Why an app is ready, or is not.
+pub fn reason(status: &Value) -> &str {
+    status["conditions"][0]["reason"].as_str().unwrap_or_default()
+}
+
 pub async fn kubectl(arguments: &[&str]) -> String {
     let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
     tokio::task::spawn_blocking(move || {

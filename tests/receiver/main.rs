@@ -3,10 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 mod access;
+mod advertised;
 mod answers;
+mod bulk;
+mod declared;
 mod end;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
+#[path = "../replicas/gate.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod gate;
+mod late_watch;
 mod limits;
 mod log;
 mod outage;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     PATIENCE, answer, ask,
     endpoint::Endpoint,
-    support::{Receiver, install_crds, new_namespace},
+    support::{Receiver, granted, install_crds, new_namespace},
 };
 
 #[tokio::test]
@@ -41,8 +41,9 @@ async fn a_stopped_api_server_is_answered_503_and_nothing_of_the_request_stays()
 #[tokio::test]
 async fn a_receiver_that_has_read_nothing_yet_believes_no_token_wrong_and_no_user_missing() {
     let (plane, namespace) = breakable_plane().await;
+    let rights = granted(&plane, &namespace).await;
     plane.kill(Component::ApiServer).unwrap();
-    let receiver = Receiver::launch_on(&plane, namespace.clone(), |_| ()).await;
+    let receiver = Receiver::launch_on(&plane, namespace.clone(), rights, |_| ()).await;
     let url = format!("http://{}/scim/{namespace}/okta/v2", receiver.authority());
     let tenant = Endpoint { url, token: "whichever".to_owned() };
     let response = answer(ask("GET", &tenant, "/Users").bearer_auth(&tenant.token)).await;

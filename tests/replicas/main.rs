@@ -22,6 +22,7 @@ use rollcall::{
     scim::{
         Document,
         member::{MemberChange, MemberRef},
+        version::Conditions,
     },
     store::{Store, StoreError},
 };
@@ -61,7 +62,7 @@ async fn what_is_deleted_is_gone_at_once_on_every_replica() {
         let id = a.create(&name).await.unwrap().id().to_owned();
         assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
         b.gate.set(Passes::AllButWatches);
-        a.store.delete_user(&site.tenant, &id, None, &[]).await.unwrap();
+        a.store.delete_user(&site.tenant, &id, &Conditions::default(), &[]).await.unwrap();
         for other in [&b, &c] {
             assert!(matches!(other.user(&id), Err(StoreError::NotFound { .. })));
             assert_eq!(other.named(&name).unwrap(), [""; 0]);
@@ -95,7 +96,7 @@ async fn a_name_that_has_passed_on_is_not_seen_on_two_users() {
     // A rename by a replica that dies before it tells anybody: nobody has acknowledged it.
     let port = ports::reserve().unwrap();
     let mut options = site.options("alone", &port);
-    options.replicas = 1;
+    options.expected = false;
     let silent = Replica::with_options(&site, options, port);
     silent.ready().await;
     silent.rename(&old, "hopper").await.unwrap();
@@ -315,7 +316,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
                 let member = MemberRef { value: person.clone(), kind: None };
                 Ok((document, vec![MemberChange::Add(vec![member])]))
             };
-            store.change_team(tenant, id, None, &[], add).await.unwrap();
+            store.change_team(tenant, id, &Conditions::default(), &[], add).await.unwrap();
         }
     });
     join_all(adding).await;
@@ -362,7 +363,7 @@ async fn a_lone_replica_holds_no_lease_and_listens_nowhere() {
     let site = Site::new().await;
     let port = ports::reserve().unwrap();
     let mut options = site.options("alone", &port);
-    options.replicas = 1;
+    options.expected = false;
     let (store, stop) = (Store::new(site.client.clone(), options), CancellationToken::new());
     let namespaces = [site.tenant.namespace.to_string()];
     let working = async {

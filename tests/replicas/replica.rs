@@ -18,8 +18,13 @@ use kube::{
 };
 use rollcall::{
     api,
-    scim::{Document, list::ListQuery, schema::ResourceSchema},
-    store::{PeerOptions, Selection, Store, StoreError, TenantKey, UserView},
+    scim::{
+        Document,
+        list::{ListQuery, PageSizes},
+        schema::ResourceSchema,
+        version::Conditions,
+    },
+    store::{PeerOptions, Selection, Start, Store, StoreError, TenantKey, UserView},
 };
 use rollcall_dev::{
     ports::{self, Port},
@@ -81,7 +86,7 @@ impl Site {
     pub fn options(&self, identity: &str, port: &Port) -> PeerOptions {
         let address: SocketAddr = port.address().parse().unwrap();
         PeerOptions {
-            replicas: 3,
+            expected: true,
             identity: identity.to_owned(),
             operator_namespace: self.tenant.namespace.to_string(),
             listen: address,
@@ -163,7 +168,7 @@ impl Replica {
             document.insert("userName".to_owned(), json!(user_name));
             Ok(document)
         };
-        self.store.change_user(&self.tenant, id, None, &[], change).await
+        self.store.change_user(&self.tenant, id, &Conditions::default(), &[], change).await
     }
 
     pub fn user(&self, id: &str) -> Result<UserView, StoreError> {
@@ -173,9 +178,12 @@ impl Replica {
     /// The ids that a filter by userName finds.
     pub fn named(&self, user_name: &str) -> Result<Vec<String>, StoreError> {
         let filter = format!("userName eq \"{user_name}\"");
-        let query = ListQuery::parse([("filter", filter.as_str())], 100).unwrap();
+        let sizes = PageSizes { default: 100, most: 100 };
+        let query = ListQuery::parse([("filter", filter.as_str())], sizes).unwrap();
         let schema = ResourceSchema::user();
-        let page = self.store.users(&self.tenant, &Selection { schema: &schema, query: &query })?;
+        let selection =
+            Selection { users: Some(&schema), teams: None, query: &query, start: &Start::Skip(0) };
+        let page = self.store.list(&self.tenant, &selection)?;
         Ok(page.items.iter().map(|user| user.id().to_owned()).collect())
     }
 }

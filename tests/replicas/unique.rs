@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use rollcall::{
-    scim::{Document, rules::Unique},
+    scim::{Document, rules::Unique, version::Conditions},
     store::StoreError,
 };
 use rollcall_dev::ports;
@@ -64,11 +64,15 @@ async fn an_address_from_before_the_rule_is_respected_until_it_is_given_up() {
     b.gate.set(Passes::AllButWatches);
     let port = ports::reserve().unwrap();
     let mut options = site.options("alone", &port);
-    options.replicas = 1;
+    options.expected = false;
     let silent = Replica::with_options(&site, options, port);
     silent.ready().await;
     let without = |_| Ok(person("ada", &["other@example.com"]));
-    silent.store.change_user(&site.tenant, old.id(), None, &emails(), without).await.unwrap();
+    silent
+        .store
+        .change_user(&site.tenant, old.id(), &Conditions::default(), &emails(), without)
+        .await
+        .unwrap();
     drop(silent);
     b.store.create_user(&site.tenant, newer, &emails()).await.unwrap();
 }
@@ -87,7 +91,7 @@ async fn what_a_refused_change_claimed_is_free_again() {
     create("grace", "grace@example.com").await.unwrap();
     // The first of the two is free and claimed, then the second is not.
     let both = |_| Ok(person("ada", &["a-new@example.com", "grace@example.com"]));
-    let refused = a.store.change_user(&site.tenant, ada.id(), None, &unique, both).await;
+    let refused = a.store.change_user(&site.tenant, ada.id(), &Conditions::default(), &unique, both).await;
     assert!(matches!(refused, Err(StoreError::Taken { .. })), "{refused:?}");
     let start = Instant::now();
     create("mary", "a-new@example.com").await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::Client;
 use rollcall::api::ScimTarget;
 use rollcall::downstream::scim::{BearerToken, ScimApp, ScimOptions};
-use rollcall::downstream::{Downstream as _, Had, Has, MemberView, TeamView, UserView};
+use rollcall::downstream::{Downstream as _, Fence, Had, Has, MemberView, TeamView, UserView};
 use rollcall_dev::peers::{Peer, PeerError};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
@@ -169,7 +169,13 @@ pub fn client_of(url: &str, token: &str) -> ScimApp {
         timeout: Some(Duration::from_secs(3).into()),
         ..ScimTarget::default()
     };
-    ScimApp::new(&target, BearerToken::new(token).unwrap(), ScimOptions { allow_loopback: true }).unwrap()
+    ScimApp::new(
+        &target,
+        BearerToken::new(token).unwrap(),
+        ScimOptions { allow_loopback: true },
+        Fence::open(),
+    )
+    .unwrap()
 }
 
 /// An active user with a few attributes.
@@ -199,7 +205,7 @@ fn map(value: Value) -> Map<String, Value> {
 
 /// What is handed back to the next call.
 pub fn had(has: &Has) -> Had {
-    Had { remote_id: has.remote_id.clone() }
+    Had { remote_id: has.remote_id.clone(), attributes: has.attributes.clone() }
 }
 
 /// The app's ids of members, sorted.

@@ -67,16 +67,21 @@ impl Operator {
 
     /// Starts the process, and waits until it is ready.
     pub async fn launch(&mut self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-        command.env("KUBECONFIG", &self.kubeconfig).args(&self.arguments);
-        let log = plane().dir().join(format!("{}.log", self.namespace));
-        self.process = Some(plane().spawn(&self.namespace, &mut command, &log).unwrap());
+        self.spawn();
         let ready = format!("{}/readyz", self.admin);
         eventually("the operator is ready", PATIENCE, || async {
             let answer = reqwest::get(&ready).await.ok()?;
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// Starts the process.
+    pub fn spawn(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        command.env("KUBECONFIG", &self.kubeconfig).args(&self.arguments);
+        let log = plane().dir().join(format!("{}.log", self.namespace));
+        self.process = Some(plane().spawn(&self.namespace, &mut command, &log).unwrap());
     }
 
     /// What it has logged so far, in all its lives.

@@ -1,6 +1,8 @@
-//! A receiver in this process, over the real API server: for tests that are about what it answers.
+//! A receiver in this process, over the real API server and with the chart's rights there: for tests that are about what
+//! it answers.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,9 +11,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{
-    Api, Client, Config,
+    Api, Client, Config, Resource,
     api::{Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
@@ -20,17 +22,18 @@ use rollcall::{
     receiver::{ReceiverState, RequestMetrics, Settings, serve},
     store::{Namespaces, PeerOptions, Store, Tenants, Token},
 };
-use rollcall_dev::ControlPlane;
+use rollcall_dev::{ControlPlane, chart::Release};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::endpoint::Endpoint;
+use crate::{endpoint::Endpoint, gate::Gate};
 
 /// A running receiver with a namespace of its own.
 pub struct Receiver {
     address: String,
     namespace: String,
     client: Client,
+    gate: Gate,
     store: Store,
     tenants: Arc<Tenants>,
     stop: CancellationToken,
@@ -53,13 +56,20 @@ impl Receiver {
         Self::start_on(plane, namespace, adjust).await
     }
 
+    /// Starts another one in the same namespace, as a second replica or after a restart.
+    pub async fn start_beside(&self) -> Self {
+        let plane = tokio::task::spawn_blocking(shared_plane).await.unwrap();
+        Self::start_on(plane, self.namespace.clone(), |_| ()).await
+    }
+
     /// Starts it on a control plane that the test means to break, and waits until it can answer.
     pub async fn start_on(
         plane: &ControlPlane,
         namespace: String,
         adjust: impl FnOnce(&mut Settings),
     ) -> Self {
-        let receiver = Self::launch_on(plane, namespace, adjust).await;
+        let rights = granted(plane, &namespace).await;
+        let receiver = Self::launch_on(plane, namespace, rights, adjust).await;
         tokio::time::timeout(Duration::from_secs(30), receiver.store.wait_until_ready()).await.unwrap();
         receiver
     }
@@ -68,17 +78,19 @@ impl Receiver {
     pub async fn launch_on(
         plane: &ControlPlane,
         namespace: String,
+        rights: Config,
         adjust: impl FnOnce(&mut Settings),
     ) -> Self {
         // Another test of this process may have chosen the same provider already.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let client = client(plane).await;
+        let gate = Gate::open();
+        let own = gate.client(rights);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let mut settings = Settings::new(address.parse().unwrap());
         adjust(&mut settings);
         let (store, tenants, stop) = (
-            Store::new(client.clone(), PeerOptions::alone()),
+            Store::new(own.clone(), PeerOptions::alone()),
             Arc::new(Tenants::default()),
             CancellationToken::new(),
         );
@@ -88,12 +100,21 @@ impl Receiver {
             async move { store.follow(&namespaces, stop).await }
         });
         let watch = tokio::spawn({
-            let (tenants, client, stop) = (tenants.clone(), client.clone(), stop.clone());
+            let (tenants, client, stop) = (tenants.clone(), own, stop.clone());
             let namespaces = Namespaces::from_list(vec![namespace.clone()]);
             async move { tenants.follow(&client, &namespaces, &stop).await }
         });
         let served = tokio::spawn(serve(listener, state, stop.clone().cancelled_owned()));
-        Self { address, namespace, tenants, stop, client, store, parts: vec![follow, watch, served] }
+        let client = Client::try_from(config(plane.kubeconfig_path()).await).unwrap();
+        Self { address, namespace, tenants, stop, client, gate, store, parts: vec![follow, watch, served] }
+    }
+
+    /// Objects in its namespace, with every right.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     /// A client that follows no redirections, as the receiver sends none.
@@ -106,13 +127,50 @@ impl Receiver {
         self.tenant_with(TokenSpec::default(), None, false).await
     }
 
-    /// A new tenant whose only token is `token`; with an expiry, and perhaps suspended.
+    /// Changes what a tenant's `spec` says, as a person does by `kubectl patch`.
+    pub async fn change(&self, tenant: &Endpoint, spec: serde_json::Value) {
+        let name = tenant.url.trim_end_matches("/v2").rsplit('/').next().unwrap();
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        self.api::<ScimTenant>().patch(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// What lies between it and the API server.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// A new tenant whose only token is `token`; with an expiry, and perhaps suspended. The receiver has heard of it.
     pub async fn tenant_with(
         &self,
         token: TokenSpec,
         expires_at: Option<Timestamp>,
         suspend: bool,
     ) -> Endpoint {
+        let (name, endpoint) = self.declare_tenant(token, expires_at, suspend).await;
+        // Long before any expiry, so that a token that has expired is waited for as well.
+        let before = Timestamp::UNIX_EPOCH;
+        let known = || self.tenants.authenticate(&self.namespace, &name, &endpoint.token, before).is_some();
+        self.until(|| async { known() }).await;
+        endpoint
+    }
+
+    /// Waits until the receiver has heard of something.
+    #[allow(clippy::unused_self, reason = "it is this receiver that hears of it")]
+    pub async fn until(&self, heard: impl AsyncFn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !heard().await {
+            assert!(Instant::now() < until, "the receiver has not heard of it");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Such a tenant and its name, whether the receiver has heard of it or not.
+    pub async fn declare_tenant(
+        &self,
+        token: TokenSpec,
+        expires_at: Option<Timestamp>,
+        suspend: bool,
+    ) -> (String, Endpoint) {
         let name = format!("tenant-{}", TENANTS.fetch_add(1, Ordering::Relaxed));
         let issued = Token::issue().unwrap();
         let tokens = vec![TokenSpec { name: "default".to_owned(), ..token }];
@@ -128,27 +186,8 @@ impl Receiver {
         tenant = api.create(&PostParams::default(), &tenant).await.unwrap();
         tenant.status = Some(ScimTenantStatus { tokens: vec![row], ..ScimTenantStatus::default() });
         api.replace_status(&name, &PostParams::default(), &tenant).await.unwrap();
-        let until = Instant::now() + Duration::from_secs(20);
-        // Long before any expiry, so that a token that has expired is waited for as well.
-        let known = || {
-            self.tenants
-                .authenticate(&self.namespace, &name, issued.reveal(), Timestamp::UNIX_EPOCH)
-                .is_some()
-        };
-        while !known() {
-            assert!(Instant::now() < until, "the receiver has not heard of its tenant");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         let url = format!("{}/scim/{}/{name}/v2", self.address, self.namespace);
-        Endpoint { url, token: issued.reveal().to_owned() }
-    }
-
-    /// Changes what a tenant's `spec` says, as a person does by `kubectl patch`.
-    pub async fn change(&self, tenant: &Endpoint, spec: serde_json::Value) {
-        let name = tenant.url.trim_end_matches("/v2").rsplit('/').next().unwrap();
-        let api: Api<ScimTenant> = Api::namespaced(self.client.clone(), &self.namespace);
-        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
-        api.patch(name, &PatchParams::default(), &patch).await.unwrap();
+        (name, Endpoint { url, token: issued.reveal().to_owned() })
     }
 
     /// What it listens on, without a scheme.
@@ -195,8 +234,12 @@ fn shared_plane() -> &'static ControlPlane {
     })
 }
 
-async fn client(plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig_path()).unwrap();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
+/// How to be an operator that the chart was installed for in this namespace.
+pub async fn granted(plane: &ControlPlane, namespace: &str) -> Config {
+    config(Release::new(plane, namespace, namespace, "").grant().unwrap().kubeconfig).await
+}
+
+async fn config(kubeconfig: PathBuf) -> Config {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
 }

@@ -28,7 +28,7 @@ none that a tenant does not name.
 {{- define "rollcall.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, list, watch, create, update, delete]
+  verbs: [get, list, watch, create, update, patch, delete]
 {{- end -}}
 
 {{/*

@@ -68,7 +68,7 @@ impl Ports {
         format!("http://{}/metrics", self.admin.address())
     }
 
-    /// How an operator on these ports is started, for tenants of `namespace`, as one of `replicas` that share
+    /// How an operator on these ports is started, for tenants of `namespace`; alone, or as one of several that share
     /// `external_url`.
     pub(crate) fn command(
         &self,
@@ -76,7 +76,7 @@ impl Ports {
         kubeconfig: &Path,
         namespace: &str,
         external_url: &str,
-        replicas: u8,
+        shared: bool,
     ) -> Command {
         let mut command = Command::new(binary);
         command
@@ -88,8 +88,10 @@ impl Ports {
             .args(["--peer-address", &self.peers.address()])
             .args(["--external-url", external_url])
             .args(["--namespaces", namespace])
-            .args(["--operator-namespace", namespace])
-            .args(["--replicas", &replicas.to_string()]);
+            .args(["--operator-namespace", namespace]);
+        if shared {
+            command.arg("--peers");
+        }
         command
     }
 }

@@ -63,7 +63,9 @@ impl Serve {
             // All replicas serve the same tenants, whose URL is the first one's.
             let external_url = ports.first().unwrap_or(ours).origin();
             let mut command =
-                ours.command(&self.operator, &kubeconfig, NAMESPACE, &external_url, self.replicas);
+                ours.command(&self.operator, &kubeconfig, NAMESPACE, &external_url, self.replicas > 1);
+            // Apps that people try things with run on this machine.
+            command.arg("--allow-loopback-downstream");
             let name = format!("operator-{}", index + 1);
             operators.push(plane.spawn(&name, &mut command, &state.file(&format!("{name}.log")))?);
         }

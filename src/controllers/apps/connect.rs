@@ -10,7 +10,7 @@ use crate::{
     api::{DownstreamApp, ScimTarget},
     controllers::Context,
     downstream::{
-        ApplyError, Blame, Downstream,
+        ApplyError, Blame, Counted, Downstream,
         rbac::RbacApp,
         scim::{BearerToken, ScimApp},
     },
@@ -38,17 +38,22 @@ pub(super) async fn connect(
             return Ok(before);
         }
         let rbac = RbacApp::new(context.client.clone(), app, context.options.rbac_reach.clone())?;
-        return Ok(Connected { downstream: Arc::new(rbac), token: None });
+        return Ok(Connected { downstream: counted(context, Arc::new(rbac)), token: None });
     };
     let text = read_token(context, app, scim).await?;
     let token = Some(Sha256::digest(text.as_bytes()).into());
     match before {
         Some(before) if before.token == token => Ok(before),
         Some(_) | None => {
-            let made = ScimApp::new(scim, BearerToken::new(&text)?, context.options.scim)?;
-            Ok(Connected { downstream: Arc::new(made), token })
+            let token_text = BearerToken::new(&text)?;
+            let made = ScimApp::new(scim, token_text, context.options.scim, context.fence.clone())?;
+            Ok(Connected { downstream: counted(context, Arc::new(made)), token })
         }
     }
+}
+
+fn counted(context: &Context, app: Arc<dyn Downstream>) -> Arc<dyn Downstream> {
+    Arc::new(Counted::new(app, context.calls.clone()))
 }
 
 async fn read_token(context: &Context, app: &DownstreamApp, scim: &ScimTarget) -> Result<String, ApplyError> {

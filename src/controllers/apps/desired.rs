@@ -38,7 +38,7 @@ pub(super) enum Wanted<T> {
 #[derive(Debug)]
 pub(super) enum InScope {
     Everybody,
-    Some { teams: Vec<String>, selector: Option<Selector> },
+    Some { teams: Vec<String>, selector: Option<Selector>, by_grants: bool },
 }
 
 impl InScope {
@@ -49,16 +49,24 @@ impl InScope {
         let granted = spec.rbac.as_ref().map(|rbac| rbac.grants.iter().map(|grant| fold_case(&grant.team)));
         match (&spec.scope, granted) {
             (None, None) => Ok(Self::Everybody),
-            (None, Some(granted)) => Ok(Self::Some { teams: granted.collect(), selector: None }),
+            (None, Some(granted)) => {
+                Ok(Self::Some { teams: granted.collect(), selector: None, by_grants: true })
+            }
             (Some(Scope { teams, selector }), granted) => {
                 let mut teams: Vec<String> = teams.iter().map(|team| fold_case(team)).collect();
+                let by_grants = granted.is_some();
                 if let Some(granted) = granted {
                     let granted: Vec<String> = granted.collect();
                     teams.retain(|team| granted.contains(team));
                 }
-                Ok(Self::Some { teams, selector: selector.clone().map(parse).transpose()? })
+                Ok(Self::Some { teams, selector: selector.clone().map(parse).transpose()?, by_grants })
             }
         }
+    }
+
+    /// Whether it is about the teams that an rbac app grants something to.
+    fn is_by_grants(&self) -> bool {
+        matches!(self, Self::Some { by_grants: true, .. })
     }
 
     /// Whether the scope depends on who is in which team.
@@ -69,7 +77,7 @@ impl InScope {
     pub(super) fn has_team(&self, team: &Team) -> bool {
         match self {
             Self::Everybody => true,
-            Self::Some { teams, selector } => {
+            Self::Some { teams, selector, by_grants: _ } => {
                 teams.contains(&fold_case(&team.spec.display_name))
                     || selector.as_ref().is_some_and(|it| it.matches(team.labels()))
             }
@@ -79,7 +87,7 @@ impl InScope {
     pub(super) fn has_user(&self, directory: &Directory, tenant: &TenantKey, user: &User) -> bool {
         match self {
             Self::Everybody => true,
-            Self::Some { teams: _, selector } => {
+            Self::Some { teams: _, selector, by_grants: _ } => {
                 selector.as_ref().is_some_and(|it| it.matches(user.labels()))
                     || directory
                         .groups_of(tenant, &user.name_any())
@@ -109,6 +117,10 @@ pub(super) fn user(
             row => Wanted::Revoke { find: is_unknown(row).then(|| view(&user, false)) },
         };
     }
+    // Another has their name, so that the app may mean the other one by what we would look for, or take away.
+    if directory.held_user(tenant, id).is_some() {
+        return Wanted::Nothing;
+    }
     let Some(user) = directory.user(tenant, id) else { return gone(row, None) };
     let object = user.object();
     if !scope.has_user(directory, tenant, object) {
@@ -133,6 +145,10 @@ pub(super) fn team(
     row: Option<&AppliedTo>,
     remote_id: impl Fn(&str) -> Option<String>,
 ) -> Wanted<downstream::TeamView> {
+    // A role is granted by a team's name, which is another's. A group in an app may be the other's.
+    if directory.held_team(tenant, id).is_some() {
+        return if scope.is_by_grants() { gone(row, None) } else { Wanted::Nothing };
+    }
     let Some(team) = directory.team(tenant, id) else { return gone(row, None) };
     let object = team.object();
     if !scope.has_team(object) {

@@ -11,7 +11,10 @@ mod registry;
 mod rows;
 mod worker;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, future::join_all, stream::select_all};
 use kube::{
@@ -21,11 +24,15 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 pub(super) use self::registry::Apps;
-use self::{app_status::Summary, worker::Worker};
+use self::{
+    app_status::{Pause, Standing, Summary},
+    desired::InScope,
+    registry::App,
+    worker::Worker,
+};
 use super::{Context, finalizer};
 use crate::{
     api::{DeletionPolicy, DownstreamApp, names},
@@ -37,7 +44,12 @@ type AppKey = (String, String);
 
 /// Runs a worker for each app until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {
+    // An app must not be touched before it is known whether its tenant is suspended.
+    if stop.run_until_cancelled(context.tenants.wait_until_ready()).await.is_none() {
+        return;
+    }
     let watches = context.options.namespaces.apis::<DownstreamApp>(&context.client);
+    let mut lists_missing = watches.len();
     let watches =
         watches.into_iter().map(|api| watcher(api, watcher::Config::default()).default_backoff().boxed());
     let mut apps = select_all(watches);
@@ -45,11 +57,18 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
     loop {
         let event = tokio::select! {
             event = apps.next() => event,
+            () = context.tenants.wait_for_suspension() => {
+                let all: Vec<_> = workers.values().map(|running| Arc::clone(&running.app)).collect();
+                for app in all {
+                    appeared(&context, &mut workers, app).await;
+                }
+                continue;
+            }
             () = stop.cancelled() => break,
         };
         match event {
             Some(Ok(Event::Apply(app) | Event::InitApply(app))) => {
-                appeared(&context, &mut workers, app).await;
+                appeared(&context, &mut workers, Arc::new(app)).await;
             }
             Some(Ok(Event::Delete(app))) => {
                 context.apps.remove(&key(&app));
@@ -57,8 +76,14 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                     running.end().await;
                 }
             }
+            Some(Ok(Event::Init)) => {}
             // An app that vanished while the watch was away ends when it can't write its status; nothing is revoked.
-            Some(Ok(Event::Init | Event::InitDone)) => {}
+            Some(Ok(Event::InitDone)) => {
+                lists_missing = lists_missing.saturating_sub(1);
+                if lists_missing == 0 {
+                    context.apps.are_listed();
+                }
+            }
             Some(Err(error)) => tracing::warn!(%error, "the watch of apps was interrupted; it goes on"),
             None => break,
         }
@@ -66,15 +91,23 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
     join_all(workers.into_values().map(Running::end)).await;
 }
 
-/// A worker, and what it was started with.
+/// A worker, and what it was started with. It is aborted when this is dropped, as at the end of a term.
 #[derive(Debug)]
 struct Running {
+    app: Arc<DownstreamApp>,
+    started_with: StartedWith,
+    stop: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+/// What makes a new worker necessary when it changes.
+#[derive(Debug, PartialEq)]
+struct StartedWith {
     generation: Option<i64>,
     leaving: bool,
     sync_now: Option<String>,
     confirmed: bool,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    pause: Option<Pause>,
 }
 
 impl Running {
@@ -87,42 +120,51 @@ impl Running {
     }
 }
 
-async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app: DownstreamApp) {
+async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app: Arc<DownstreamApp>) {
     let key = key(&app);
     let tenant = TenantKey::new(&key.0, &app.spec.tenant_ref.name);
-    context.apps.insert(key.clone(), tenant, !app.spec.suspend);
-    let started_with = Running {
+    let started_with = StartedWith {
         generation: app.metadata.generation,
         leaving: app.metadata.deletion_timestamp.is_some(),
         sync_now: app.annotations().get(names::ANNOTATION_SYNC_NOW).cloned(),
         confirmed: is_confirmed(&app),
-        stop: CancellationToken::new(),
-        task: tokio::spawn(std::future::ready(())),
+        pause: pause(context, &tenant, &app),
     };
-    if let Some(running) = workers.get(&key) {
-        let Running { generation, leaving, sync_now, confirmed, stop: _, task: _ } = running;
-        let same = (generation, leaving, sync_now, confirmed)
-            == (
-                &started_with.generation,
-                &started_with.leaving,
-                &started_with.sync_now,
-                &started_with.confirmed,
-            );
-        // Its status changed, by ourselves; a worker that crashed is started again.
-        if same && !running.task.is_finished() {
-            return;
-        }
+    // Its status changed, by ourselves; a worker that crashed is started again.
+    let same = |running: &Running| running.started_with == started_with && !running.task.is_finished();
+    if workers.get(&key).is_some_and(same) {
+        return;
     }
     if let Some(running) = workers.remove(&key) {
         running.end().await;
     }
-    let (context, stop) = (context.clone(), started_with.stop.clone());
-    let task = tokio::spawn(async move { supervise(context, Arc::new(app), stop).await });
-    workers.insert(key, Running { task, ..started_with });
+    let (pause, stop) = (started_with.pause, CancellationToken::new());
+    context.apps.insert(key.clone(), registered(tenant, &app, pause));
+    let work = supervise(context.clone(), Arc::clone(&app), pause, stop.clone());
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    workers.insert(key, Running { app, started_with, stop, task });
+}
+
+/// Whether a person wants the app to be left as it is.
+fn pause(context: &Context, tenant: &TenantKey, app: &DownstreamApp) -> Option<Pause> {
+    if app.spec.suspend {
+        Some(Pause::App)
+    } else if context.tenants.is_suspended(tenant) {
+        Some(Pause::Tenant)
+    } else {
+        None
+    }
+}
+
+fn registered(tenant: TenantKey, app: &DownstreamApp, pause: Option<Pause>) -> App {
+    let emptied = app.metadata.deletion_timestamp.is_some() && is_confirmed(app);
+    // A scope that can't be understood is reported by the worker.
+    let scope = InScope::of(&app.spec).ok().filter(|_| !emptied).map(Arc::new);
+    App { tenant, scope, at_work: pause.is_none(), settled: HashSet::new() }
 }
 
 /// What is done for an app in its present state.
-async fn supervise(context: Context, app: Arc<DownstreamApp>, stop: CancellationToken) {
+async fn supervise(context: Context, app: Arc<DownstreamApp>, pause: Option<Pause>, stop: CancellationToken) {
     tokio::select! {
         () = context.store.wait_until_ready() => {}
         () = stop.cancelled() => return,
@@ -136,7 +178,7 @@ async fn supervise(context: Context, app: Arc<DownstreamApp>, stop: Cancellation
              {}={name}",
             names::ANNOTATION_CONFIRM_DELETION
         );
-        return stalled(&context, &app, message).await;
+        return stalled(&context, &app, "DeletionNotConfirmed", message).await;
     }
     if leaving && !deletes {
         return let_go(&context, &app).await;
@@ -144,24 +186,24 @@ async fn supervise(context: Context, app: Arc<DownstreamApp>, stop: Cancellation
     if !leaving && let Err(error) = hold(&context, &app).await {
         tracing::warn!(app = %app.name_any(), %error, "could not put a finalizer on an app; it is tried again when the app changes");
     }
-    if app.spec.suspend && !leaving {
-        let summary = Summary::default();
+    if let Some(pause) = pause.filter(|_| !leaving) {
+        let summary = Summary::without_worker(Standing::Paused(pause));
         // Failing to say so is logged there, and changes nothing.
         let _ = app_status::write(&context, &app, summary).await;
         return;
     }
     match Worker::new(context.clone(), app.clone()) {
         Ok(worker) => worker.run(stop.clone()).await,
-        Err(message) => return stalled(&context, &app, message).await,
+        Err(message) => return stalled(&context, &app, "InvalidSpec", message).await,
     }
     if leaving && !stop.is_cancelled() {
         let_go(&context, &app).await;
     }
 }
 
-async fn stalled(context: &Context, app: &DownstreamApp, message: String) {
+async fn stalled(context: &Context, app: &DownstreamApp, reason: &'static str, message: String) {
     context.apps.rest(&key(app));
-    let summary = Summary { stalled: Some(message), ..Summary::default() };
+    let summary = Summary::without_worker(Standing::Stalled { reason, message });
     // Failing to say so is logged there, and is tried again when the app changes.
     let _ = app_status::write(context, app, summary).await;
 }

@@ -64,7 +64,10 @@ impl Rows {
 
     /// What the app had.
     pub(super) fn had(&self, key: &Key) -> Had {
-        Had { remote_id: self.get(key).and_then(|row| row.remote_id.clone()) }
+        self.get(key).map_or_else(Had::default, |row| Had {
+            remote_id: row.remote_id.clone(),
+            attributes: row.attributes.clone(),
+        })
     }
 
     /// The row after an attempt. `None` if it says the same as before.
@@ -76,25 +79,28 @@ impl Rows {
         now: Timestamp,
     ) -> Option<AppliedTo> {
         let before = self.0.get(key);
-        let had = before.and_then(|row| row.remote_id.clone());
         let revision = before.and_then(|row| row.revision);
-        let (state, revision, remote_id, error, retry_at) = match outcome {
+        let (state, revision, has, error, retry_at) = match outcome {
             Outcome::Granted { has, generation } => {
-                (AppliedState::Granted, Some(generation), has.remote_id, None, None)
+                (AppliedState::Granted, Some(generation), has, None, None)
             }
             Outcome::Revoked { has, generation } => {
-                (AppliedState::Revoked, generation.or(revision), has.remote_id, None, None)
+                (AppliedState::Revoked, generation.or(revision), has, None, None)
             }
             Outcome::Failed { error, retry_at } => {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
-                (AppliedState::Failing, revision, had, Some(error), retry_at.map(Time))
+                let Had { remote_id, attributes } = self.had(key);
+                let has = Has { remote_id, attributes, changed: false };
+                (AppliedState::Failing, revision, has, Some(error), retry_at.map(Time))
             }
         };
+        let Has { remote_id, attributes, changed: _ } = has;
         let since = match before {
             Some(before) if before.state == state => before.since.clone(),
             Some(_) | None => Time(now),
         };
-        let row = AppliedTo { name: app.to_owned(), state, revision, since, remote_id, error, retry_at };
+        let name = app.to_owned();
+        let row = AppliedTo { name, state, revision, since, remote_id, attributes, error, retry_at };
         if before == Some(&row) {
             return None;
         }

@@ -50,7 +50,8 @@ impl Facts<'_> {
             return Says(
                 "False",
                 "Suspended",
-                "every request is answered 503 until spec.suspend is removed".into(),
+                "every request is answered 503, and apps are left as they are, until spec.suspend is removed"
+                    .into(),
             );
         }
         if valid > 0 {

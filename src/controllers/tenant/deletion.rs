@@ -66,7 +66,7 @@ impl Executor<'_> {
     pub(super) async fn report_unconfirmed(&self, now: Timestamp) -> Result<(), TenantError> {
         let name = self.tenant.metadata.name.as_deref().unwrap_or_default();
         let problem = Problem {
-            reason: "ConfirmationNeeded",
+            reason: "DeletionNotConfirmed",
             message: format!(
                 "deleting this tenant deletes its users and teams. To go on: kubectl annotate scimtenant {name} {}={name}. \
                  To keep them: set spec.deletionPolicy to Retain",

@@ -2,6 +2,7 @@
 //!
 //! The API server's own words are not repeated: they quote subjects, which are people's names and addresses.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kube::core::Status;
@@ -53,6 +54,24 @@ pub fn no_rights() -> ApplyError {
     app("the installation gives Rollcall no right to manage RoleBindings: set rbac.enabled in the chart")
 }
 
+/// The installation lets Rollcall see the bindings of some namespaces, and Rollcall was not told of which.
+pub fn no_rights_everywhere(namespace: &str) -> ApplyError {
+    app(format!(
+        "Rollcall may manage RoleBindings in namespace {namespace}, but not in every namespace, as it does without \
+         --rbac-namespaces: give it that flag with the namespaces of rbac.namespaces, or empty rbac.namespaces"
+    ))
+}
+
+/// The installation lets Rollcall see no bindings in any of the namespaces that it was told of.
+pub fn no_rights_within(namespaces: &BTreeSet<String>) -> ApplyError {
+    let names: Vec<String> = namespaces.iter().cloned().collect();
+    app(format!(
+        "the installation gives Rollcall no right to manage RoleBindings in any namespace of --rbac-namespaces: set \
+         rbac.enabled, have these in rbac.namespaces, and see whether they exist: {}",
+        join(&names)
+    ))
+}
+
 /// A binding that the API server finds wrong; which fields, but not what is in them.
 pub fn rejected(binding: &Binding, status: &Status) -> ApplyError {
     let causes = status.details.iter().flat_map(|details| &details.causes);
@@ -91,12 +110,12 @@ pub fn terminating(binding: &Binding) -> ApplyError {
 pub fn cannot_write(binding: &Binding) -> ApplyError {
     match &binding.place {
         Place::Cluster => item(
-            "the installation does not allow Rollcall to write ClusterRoleBindings: set rbac.enabled and \
-             rbac.clusterWide",
+            "Rollcall may list ClusterRoleBindings, but not create them: the chart gives both rights with \
+             rbac.clusterWide; did somebody change its ClusterRole?",
         ),
         Place::Namespace(namespace) => item(format!(
-            "the installation does not allow Rollcall to write RoleBindings in namespace {namespace}: set \
-             rbac.enabled, and add it to rbac.namespaces where that is used"
+            "Rollcall may list RoleBindings in namespace {namespace}, but not create them: the chart gives both rights \
+             with rbac.enabled; did somebody change its Role?"
         )),
     }
 }

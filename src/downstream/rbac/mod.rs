@@ -69,7 +69,8 @@ impl RbacApp {
             if !problems.is_empty() {
                 return Err(fault::item(fault::join(&problems)));
             }
-            return Ok(Has { remote_id: (bindings > 0).then(|| team.to_owned()), changed });
+            let remote_id = (bindings > 0).then(|| team.to_owned());
+            return Ok(Has { remote_id, changed, ..Has::default() });
         }
         Err(fault::item(
             "bindings of this team keep changing while they are written; does another tool write them?",
@@ -84,7 +85,7 @@ impl Downstream for RbacApp {
     }
 
     async fn probe(&self) -> Result<(), ApplyError> {
-        observe::probe(&self.client, &self.reach).await
+        observe::probe(&self.client, &self.reach, &self.settings.namespaces()).await
     }
 
     async fn apply_user(&self, _user: &UserView, _had: &Had) -> Result<Has, ApplyError> {

@@ -24,16 +24,39 @@ pub struct Observed {
     pub unreadable: BTreeSet<Place>,
 }
 
-/// Whether the API server answers and lets us list bindings at all.
-pub async fn probe(client: &Client, reach: &Reach) -> Result<(), ApplyError> {
-    let one = ListParams::default().limit(1);
+/// Whether the API server answers and lets us list bindings at all; if not, what is missing. `granted` are the
+/// namespaces that the app is about.
+pub async fn probe(client: &Client, reach: &Reach, granted: &BTreeSet<String>) -> Result<(), ApplyError> {
     match reach {
-        Reach::Cluster => everywhere(client, &one).await.map(drop),
-        Reach::Namespaces(namespaces) => match namespaces.first() {
-            Some(namespace) => within(client, namespace, &one).await?.map(drop).ok_or_else(fault::no_rights),
-            None => Err(fault::no_rights()),
+        Reach::Cluster => {
+            if list::<RoleBinding>(&Api::all(client.clone()), &one()).await?.is_some() {
+                return Ok(());
+            }
+            let readable = first_readable(client, granted).await?;
+            Err(readable.map_or_else(fault::no_rights, fault::no_rights_everywhere))
+        }
+        Reach::Namespaces(namespaces) => match first_readable(client, namespaces).await? {
+            Some(_) => Ok(()),
+            None => Err(fault::no_rights_within(namespaces)),
         },
     }
+}
+
+/// The first namespace whose bindings we may list.
+async fn first_readable<'a>(
+    client: &Client,
+    namespaces: &'a BTreeSet<String>,
+) -> Result<Option<&'a str>, ApplyError> {
+    for namespace in namespaces {
+        if within(client, namespace, &one()).await?.is_some() {
+            return Ok(Some(namespace));
+        }
+    }
+    Ok(None)
+}
+
+fn one() -> ListParams {
+    ListParams::default().limit(1)
 }
 
 /// Every binding with these labels, wherever the installation lets us look.

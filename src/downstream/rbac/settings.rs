@@ -75,6 +75,17 @@ impl Settings {
         }
         granted
     }
+
+    /// Every namespace in which something is granted.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let places = self.grants.iter().flat_map(|grant| &grant.places);
+        places
+            .filter_map(|place| match place {
+                Place::Namespace(name) => Some(name.clone()),
+                Place::Cluster => None,
+            })
+            .collect()
+    }
 }
 
 impl CheckedGrant {

@@ -161,6 +161,18 @@ impl Path {
         Self { extension: None, name: "active".to_owned(), sub: None }
     }
 
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Self {
+        let (extension, path) = match text.rsplit_once(':') {
+            Some((urn, path)) => (Some(urn.to_owned()), path),
+            None => (None, text),
+        };
+        match path.split_once('.') {
+            Some((name, sub)) => Self { extension, name: name.to_owned(), sub: Some(sub.to_owned()) },
+            None => Self { extension, name: path.to_owned(), sub: None },
+        }
+    }
+
     fn value_in<'a>(&self, document: &'a Map<String, Value>) -> &'a Value {
         let inside = match &self.extension {
             Some(urn) => get(document, urn).as_object(),
@@ -365,6 +377,14 @@ mod tests {
         assert_eq!(removed, ["remove name.givenName", "remove title"]);
         let gone: Vec<&Path> = before.paths().collect();
         assert_eq!(now.body_over(&observed, &gone).get("title"), None);
+    }
+
+    #[test]
+    fn a_path_is_read_as_it_is_written() {
+        let document = json!({ "userName": "ada", "name": {"givenName": "A"}, ENTERPRISE: {"department": "R", "x": {"y": 1}} });
+        for path in wanted(document).paths() {
+            assert_eq!(Path::parse(&path.to_string()), *path);
+        }
     }
 
     #[test]

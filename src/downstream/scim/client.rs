@@ -12,7 +12,7 @@ use url::Url;
 use super::address::{AddressGuard, Forbidden};
 use super::answer::{Answer, app};
 use super::request::Request;
-use crate::downstream::{ApplyError, Blame};
+use crate::downstream::{ApplyError, Blame, Fence};
 
 /// RFC 7644 section 3.1: the media type of SCIM; `application/json` is accepted from servers that use it.
 const SCIM_JSON: &str = "application/scim+json";
@@ -33,6 +33,7 @@ pub struct Client {
     authorization: HeaderValue,
     /// How many requests may be under way at once.
     slots: Semaphore,
+    fence: Fence,
 }
 
 /// How to reach a server.
@@ -63,7 +64,7 @@ impl BearerToken {
 }
 
 impl Client {
-    pub fn new(url: &str, token: BearerToken, reach: Reach) -> Result<Self, ApplyError> {
+    pub fn new(url: &str, token: BearerToken, reach: Reach, fence: Fence) -> Result<Self, ApplyError> {
         let guard = AddressGuard::new(reach.allow_loopback);
         let url = base_url(url)?;
         guard.check_url(&url).map_err(|forbidden| app(forbidden.to_string()))?;
@@ -83,7 +84,7 @@ impl Client {
             .map_err(|error| app(format!("no TLS client can be made: {}", causes(error))))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
         let slots = Semaphore::new(reach.concurrency.max(1));
-        Ok(Self { http, base, token, authorization, slots })
+        Ok(Self { http, base, token, authorization, slots, fence })
     }
 
     /// Whether a SCIM service is there and lets us in. Asked too before a 404 is believed to mean that something is
@@ -114,6 +115,7 @@ impl Client {
         if let Some(body) = request.body() {
             call = call.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string());
         }
+        self.fence.check()?;
         let mut response = call.send().await.map_err(broken)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {

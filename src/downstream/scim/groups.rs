@@ -284,7 +284,7 @@ impl Groups {
         let weight = group.members.len() + 1;
         let known = Known { remote_id: remote_id.clone(), group: group.clone() };
         self.known.put(id, Arc::new(known), weight);
-        Has { remote_id: Some(remote_id), changed }
+        Has { remote_id: Some(remote_id), changed, ..Has::default() }
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::client::BearerToken;
 use self::client::{Client, Reach};
 use self::groups::Groups;
 use self::users::Users;
-use super::{ApplyError, Downstream, Had, Has, TeamView, UserView};
+use super::{ApplyError, Downstream, Fence, Had, Has, TeamView, UserView};
 use crate::api::{DeletionPolicy, ScimTarget};
 
 /// How long one answer is waited for, unless the target says otherwise.
@@ -54,14 +54,19 @@ pub struct ScimOptions {
 
 impl ScimApp {
     /// A client of that server. Nothing is sent yet; a URL or token that can never work is an error.
-    pub fn new(target: &ScimTarget, token: BearerToken, options: ScimOptions) -> Result<Self, ApplyError> {
+    pub fn new(
+        target: &ScimTarget,
+        token: BearerToken,
+        options: ScimOptions,
+        fence: Fence,
+    ) -> Result<Self, ApplyError> {
         let ScimTarget { url, token_secret_ref: _, groups, timeout, concurrency } = target;
         let reach = Reach {
             timeout: timeout.map(Duration::from).filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT),
             concurrency: concurrency.unwrap_or(CONCURRENCY) as usize,
             allow_loopback: options.allow_loopback,
         };
-        let client = Arc::new(Client::new(url, token, reach)?);
+        let client = Arc::new(Client::new(url, token, reach, fence)?);
         Ok(Self {
             users: Users::new(Arc::clone(&client)),
             groups: Groups::new(Arc::clone(&client)),
@@ -91,7 +96,7 @@ impl Downstream for ScimApp {
 
     async fn apply_team(&self, team: &TeamView, had: &Had) -> Result<Has, ApplyError> {
         if !self.pushes_groups {
-            return Ok(Has { remote_id: had.remote_id.clone(), changed: false });
+            return Ok(Has { remote_id: had.remote_id.clone(), ..Has::default() });
         }
         self.groups.apply(team, had).await
     }

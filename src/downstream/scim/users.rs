@@ -44,16 +44,16 @@ impl Users {
             Some(id) => self.read(&Resource::user(RemoteId::parse(id)?)).await?,
             None => None,
         };
+        if let Some(shown) = shown {
+            let known = self.known.get(&user.id).unwrap_or_else(|| Known::of(had));
+            return self.change(&user.id, &wanted, shown, known).await;
+        }
         // Looked up by name before it is created: the answer to an earlier POST may have been lost.
-        let shown = match shown {
-            Some(shown) => Some(shown),
-            None => user_by_name(&self.client, name).await?,
-        };
-        match shown {
-            Some(shown) => self.change(&user.id, &wanted, shown).await,
+        match user_by_name(&self.client, name).await? {
+            Some(shown) => self.change(&user.id, &wanted, shown, Known::default()).await,
             None if wanted.active() => self.create(&user.id, &wanted, name).await,
             // Nobody needs an account that they may not use.
-            None => Ok(Has { remote_id: None, changed: false }),
+            None => Ok(Has::default()),
         }
     }
 
@@ -66,7 +66,12 @@ impl Users {
         match policy {
             DeletionPolicy::Delete => delete(&self.client, resource).await,
             DeletionPolicy::Retain => match self.read(&resource).await? {
-                Some(shown) => self.change(id, &Wanted::without_access(), shown).await,
+                Some(shown) => {
+                    let has = self.change(id, &Wanted::without_access(), shown, Known::default()).await?;
+                    // Besides access, what they were given is still there.
+                    self.known.forget(id);
+                    Ok(Has { attributes: had.attributes.clone(), ..has })
+                }
                 None => self.client.probe().await.map(|()| Has::default()),
             },
         }
@@ -82,7 +87,7 @@ impl Users {
                 })?,
                 Answer::Refused(refusal) if refusal.is_conflict() => {
                     return match user_by_name(&self.client, name).await? {
-                        Some(shown) => self.change(id, wanted, shown).await,
+                        Some(shown) => self.change(id, wanted, shown, Known::default()).await,
                         None => Err(refusal
                             .into_error("create the user, and does not say by userName who has the name")),
                     };
@@ -94,18 +99,15 @@ impl Users {
             };
         let resource = Resource::user(id_of(&shown)?);
         self.remember(id, wanted, &self.now(&resource).await?)?;
-        Ok(Has { remote_id: Some(resource.id.as_str().to_owned()), changed: true })
+        Ok(has(&resource.id, wanted, true))
     }
 
     /// Makes what the app shows into what is wanted; sends nothing when it is so already.
-    async fn change(&self, id: &str, wanted: &Wanted, shown: Shown) -> Result<Has, ApplyError> {
-        let remote = id_of(&shown)?;
-        let has = |changed| Has { remote_id: Some(remote.as_str().to_owned()), changed };
-        let known = self.known.get(id).unwrap_or_default();
-        let resource = Resource::user(remote.clone());
+    async fn change(&self, id: &str, wanted: &Wanted, shown: Shown, known: Known) -> Result<Has, ApplyError> {
+        let resource = Resource::user(id_of(&shown)?);
         let steps = plan(&resource, wanted, &shown, &known);
         if steps.is_empty() {
-            return Ok(has(false));
+            return Ok(has(&resource.id, wanted, false));
         }
         let mut shown = shown;
         for step in &steps {
@@ -116,7 +118,7 @@ impl Users {
             shown = self.put(&resource, wanted, &shown, &known).await?;
         }
         self.remember(id, wanted, &shown)?;
-        Ok(has(true))
+        Ok(has(&resource.id, wanted, true))
     }
 
     async fn patch(
@@ -182,6 +184,18 @@ impl Users {
     }
 }
 
+impl Known {
+    /// What is known of a user whom another process (or nobody) changed last: which attributes they were given.
+    fn of(had: &Had) -> Self {
+        Self { sent: had.attributes.iter().map(|text| Path::parse(text)).collect(), unkept: Vec::new() }
+    }
+}
+
+fn has(remote: &RemoteId, wanted: &Wanted, changed: bool) -> Has {
+    let attributes = wanted.paths().map(ToString::to_string).collect();
+    Has { remote_id: Some(remote.as_str().to_owned()), changed, attributes }
+}
+
 /// The requests that make `shown` as wanted. Access is taken away first and alone, so that no other attribute that the
 /// app does not like can keep someone in.
 fn plan(resource: &Resource, wanted: &Wanted, shown: &Shown, known: &Known) -> Vec<Request> {
@@ -207,7 +221,7 @@ fn disagrees_on_access(wanted: &Wanted, shown: &Shown) -> bool {
 /// Deletes a user or group; one that is gone already is a success, once a 404 is known to mean that.
 pub async fn delete(client: &Client, resource: Resource) -> Result<Has, ApplyError> {
     match client.send(&Request::Delete { resource }).await? {
-        Answer::Done(_) => Ok(Has { remote_id: None, changed: true }),
+        Answer::Done(_) => Ok(Has { changed: true, ..Has::default() }),
         Answer::Missing => client.probe().await.map(|()| Has::default()),
         Answer::Refused(refusal) => {
             Err(refusal.into_error("delete it; with `deletionPolicy: Retain` it would stay, without access"))

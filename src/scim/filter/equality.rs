@@ -1,5 +1,7 @@
 //! Finds the equalities in a filter, so that a store can operand them from an index.
 
+use std::collections::BTreeSet;
+
 use super::{Filter, Literal, Node, Op, Term, Test};
 use crate::scim::path::AttrPath;
 use crate::scim::schema::{Attribute, Kind, ResourceSchema, Target};
@@ -37,17 +39,20 @@ impl Filter {
         }
     }
 
-    /// Whether any part of the filter is about this top-level attribute, such as `members`, which a
-    /// document does not hold.
-    pub fn mentions(&self, attribute: &str, schema: &ResourceSchema) -> bool {
-        let is_meant = |path: &AttrPath| match schema.resolve(path) {
-            Some(Target::Attribute { attribute: found, .. }) => found.name == attribute,
-            Some(Target::Extension(_)) | None => false,
+    /// The top-level attributes that the filter is about, by their canonical names, and the extensions, by their URNs:
+    /// a document needs to hold no others. What the schema doesn't know is never in a document.
+    pub fn top_level(&self, schema: &ResourceSchema) -> BTreeSet<String> {
+        let name = |path: &AttrPath| match schema.resolve(path)? {
+            Target::Attribute { extension: Some(extension), .. } | Target::Extension(extension) => {
+                Some(extension.id.clone())
+            }
+            Target::Attribute { extension: None, attribute, sub: _ } => Some(attribute.name.clone()),
         };
-        self.nodes.iter().any(|node| match node {
-            Node::Term(Term::Plain { path, .. } | Term::Element { path, .. }) => is_meant(path),
-            Node::Not | Node::And | Node::Or => false,
-        })
+        let names = self.nodes.iter().filter_map(|node| match node {
+            Node::Term(Term::Plain { path, .. } | Term::Element { path, .. }) => name(path),
+            Node::Not | Node::And | Node::Or => None,
+        });
+        names.collect()
     }
 
     /// The equalities between an element's sub-attributes and values, or `None` if there is anything else.
@@ -186,9 +191,11 @@ mod tests {
     #[test]
     fn a_filter_tells_whether_it_is_about_members() {
         let group = ResourceSchema::group();
-        let mentions = |text: &str| Filter::parse(text).unwrap().mentions("members", &group);
-        assert!(mentions("displayName pr or not (MEMBERS[value eq \"m\"])"));
-        assert!(!mentions("displayName eq \"members\""));
+        let top_level = |text: &str| -> Vec<String> {
+            Filter::parse(text).unwrap().top_level(&group).into_iter().collect()
+        };
+        assert_eq!(top_level("displayName pr or not (MEMBERS[value eq \"m\"])"), ["displayName", "members"]);
+        assert_eq!(top_level("displayName eq \"members\""), ["displayName"]);
     }
 
     #[test]

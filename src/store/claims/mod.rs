@@ -57,6 +57,15 @@ pub(super) struct Held {
     pub(super) was_ours: bool,
 }
 
+/// Who owns a name.
+#[derive(Debug)]
+pub(super) enum Owner {
+    /// The object that was asked about.
+    It,
+    /// The object with this id.
+    Another(String),
+}
+
 impl<K: Claimant> Claims<K> {
     pub(super) fn new(client: &Client, namespace: &str) -> Self {
         Self::about(client, namespace, About::Name)
@@ -130,6 +139,30 @@ impl<K: Claimant> Claims<K> {
                 Err(error) if is_already_exists(&error) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Makes sure that `id`, an object that exists and uses `value`, has the claim on it, whoever wrote it. Writes
+    /// nothing if it has; tells who has it instead if somebody else uses the value.
+    pub(super) async fn settle(
+        &self,
+        tenant: &TenantKey,
+        value: &str,
+        id: &str,
+    ) -> Result<Owner, StoreError> {
+        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
+        let lease = call(self.leases.get_opt(&name)).await?;
+        if read_claim(lease.as_ref(), id).0 == Claim::Ours {
+            return Ok(Owner::It);
+        }
+        match self.acquire(tenant, value, id).await {
+            Ok(_) => Ok(Owner::It),
+            Err(StoreError::Taken { .. }) => {
+                let lease = call(self.leases.get_opt(&name)).await?;
+                let holder = read_claim(lease.as_ref(), id).1.unwrap_or_default();
+                Ok(Owner::Another(holder.to_owned()))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -212,7 +245,8 @@ impl<K: Claimant> Claims<K> {
 
     async fn look_at(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<Holder, StoreError> {
         let holder = call(self.holders.get_opt(id)).await?;
-        Ok(holder.map_or(Holder::Missing, |object| {
+        let missing = if may_be_created(id) { Holder::Missing } else { Holder::Gone };
+        Ok(holder.map_or(missing, |object| {
             if object.meta().deletion_timestamp.is_some() {
                 Holder::Deleting
             } else if object
@@ -232,6 +266,9 @@ impl<K: Claimant> Claims<K> {
     /// A write to the holder, after which it can't use the value by a decision that it took before.
     pub(super) async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
         let Some(mut object) = call(self.holders.get_opt(id)).await? else {
+            if !may_be_created(id) {
+                return Ok(());
+            }
             let placeholder = K::placeholder(tenant, id);
             return match call(self.holders.create(&params(), &placeholder)).await {
                 Ok(_) => Ok(()),
@@ -287,4 +324,16 @@ fn read_claim<'a>(lease: Option<&'a Lease>, id: &str) -> (Claim, Option<&'a str>
     let Some(lease) = lease else { return (Claim::Free, None) };
     let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
     (if holder == id { Claim::Ours } else { Claim::Others }, Some(holder))
+}
+
+/// Whether the receiver may be about to create an object of this name: its ids are UUIDs. Under another name only
+/// people create, who claim nothing before; a placeholder would be in their way for nothing.
+fn may_be_created(id: &str) -> bool {
+    uuid::Uuid::try_parse(id).is_ok()
+}
+
+/// The name of the claim that an object should have.
+pub(super) fn claim_of<K: Claimant>(object: &K) -> String {
+    let tenant = TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant());
+    About::Name.claim::<K>(&tenant, &About::Name.comparable(object.unique_value()))
 }

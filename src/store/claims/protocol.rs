@@ -13,6 +13,7 @@
 //! - the holder doesn't exist (yet): create a placeholder under its id. The late create then fails.
 //! - the holder exists with another value: write to it, so that a rename under way fails its compare-and-swap.
 //! - the holder is being deleted: nothing; it never comes back.
+//! - the holder was declared by people and is gone: nothing; if they declare it again, they have no claim.
 //!
 //! And a rename always *writes* the claim, even one that it already holds, before it swaps the object: a taker who read
 //! the claim before that write then fails on the claim.
@@ -41,6 +42,8 @@ pub(super) enum Holder {
     Placeholder,
     /// It is being deleted.
     Deleting,
+    /// It doesn't exist, and the receiver doesn't create it: people had declared it.
+    Gone,
 }
 
 /// What to do next.
@@ -67,7 +70,7 @@ pub(super) fn acquire(claim: Claim, holder: Option<Holder>, patient: bool, fence
         (Claim::Free, _) => Step::Create,
         (Claim::Ours, _) => Step::Refresh,
         (Claim::Others, Some(Holder::UsesIt)) => Step::Taken,
-        (Claim::Others, Some(Holder::Placeholder | Holder::Deleting)) => Step::TakeOver,
+        (Claim::Others, Some(Holder::Placeholder | Holder::Deleting | Holder::Gone)) => Step::TakeOver,
         (Claim::Others, Some(Holder::UsesAnother)) if fenced => Step::TakeOver,
         (Claim::Others, Some(Holder::UsesAnother | Holder::Missing)) if patient => Step::Wait,
         (Claim::Others, Some(Holder::UsesAnother | Holder::Missing)) => Step::Fence,

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-pub(super) use team::{team_document, team_spec};
-pub(super) use user::{user_document, user_spec};
+pub(super) use team::{team_attribute, team_document, team_spec};
+pub(super) use user::{user_attribute, user_document, user_spec};
 
 /// `schemas` and attributes that the store keeps elsewhere, or that are computed for each answer.
 const NOT_STORED: [&str; 5] = ["schemas", "id", "meta", "groups", "members"];
@@ -59,10 +59,13 @@ fn says_exactly<T: Serialize + DeserializeOwned>(
 
 /// Adds what `spec.attributes` holds. Text that is no JSON (people may declare anything) is shown as a string.
 fn add_rest(document: &mut Map<String, Value>, rest: &BTreeMap<String, String>) {
-    for (name, text) in rest {
-        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
-        document.insert(name.clone(), value);
-    }
+    let values = rest.keys().filter_map(|name| Some((name.clone(), rest_value(rest, name)?)));
+    document.extend(values);
+}
+
+/// One attribute that `spec.attributes` holds.
+fn rest_value(rest: &BTreeMap<String, String>, name: &str) -> Option<Value> {
+    rest.get(name).map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
 }
 
 /// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.

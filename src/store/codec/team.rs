@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{add_rest, schemas, split};
+use super::{add_rest, rest_value, schemas, split};
 use crate::{
     api::{Membership, TeamSpec, TenantRef},
     scim::Document,
@@ -38,6 +38,16 @@ pub(in crate::store) fn team_document(spec: &TeamSpec) -> Document {
     let mut document = Document::from_iter([("schemas".to_owned(), schemas(CORE, &fields))]);
     document.extend(fields);
     document
+}
+
+/// One attribute of what [`team_document`] gives, without the cost of the others.
+pub(in crate::store) fn team_attribute(spec: &TeamSpec, name: &str) -> Option<Value> {
+    match name {
+        "displayName" => Some(json!(spec.display_name)),
+        "externalId" if spec.external_id.is_some() => Some(json!(spec.external_id)),
+        "schemas" => team_document(spec).shift_remove("schemas"),
+        _ => rest_value(&spec.attributes, name),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! SCIM `User` documents and [`UserSpec`].
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{add_rest, schemas, split};
+use super::{add_rest, rest_value, schemas, split};
 use crate::{
     api::{TenantRef, UserSpec},
     scim::Document,
@@ -43,6 +44,68 @@ pub(in crate::store) fn user_document(spec: &UserSpec) -> Document {
     document
 }
 
+/// One attribute of what [`user_document`] gives, without the cost of the others.
+pub(in crate::store) fn user_attribute(spec: &UserSpec, attribute: &str) -> Option<Value> {
+    let UserSpec {
+        tenant_ref: _,
+        attributes,
+        user_name,
+        external_id,
+        active,
+        display_name,
+        name,
+        nick_name,
+        profile_url,
+        title,
+        user_type,
+        preferred_language,
+        locale,
+        timezone,
+        emails,
+        phone_numbers,
+        ims,
+        photos,
+        addresses,
+        entitlements,
+        roles,
+        x509_certificates,
+        enterprise,
+    } = spec;
+    // What a field can't say exactly is in the rest, and then not in the field.
+    rest_value(attributes, attribute).or_else(|| match attribute {
+        "schemas" => user_document(spec).shift_remove("schemas"),
+        "userName" => value(user_name),
+        "externalId" => value(external_id),
+        "active" => value(active),
+        "displayName" => value(display_name),
+        "name" => value(name),
+        "nickName" => value(nick_name),
+        "profileUrl" => value(profile_url),
+        "title" => value(title),
+        "userType" => value(user_type),
+        "preferredLanguage" => value(preferred_language),
+        "locale" => value(locale),
+        "timezone" => value(timezone),
+        "emails" => value(emails),
+        "phoneNumbers" => value(phone_numbers),
+        "ims" => value(ims),
+        "photos" => value(photos),
+        "addresses" => value(addresses),
+        "entitlements" => value(entitlements),
+        "roles" => value(roles),
+        "x509Certificates" => value(x509_certificates),
+        ENTERPRISE => value(enterprise),
+        _ => None,
+    })
+}
+
+/// RFC 7643 section 2.5: null and an empty list are the same as no value at all.
+fn value(field: &impl Serialize) -> Option<Value> {
+    let value = serde_json::to_value(field).ok()?;
+    let nothing = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    (!nothing).then_some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +137,26 @@ mod tests {
         let back = round_trip(&document);
         document["schemas"] = json!([CORE, ENTERPRISE, "urn:x:Custom"]);
         assert_eq!(back, document);
+    }
+
+    #[test]
+    fn each_attribute_alone_is_what_it_is_in_the_whole() {
+        let plural = json!([{"value": "v", "type": "work"}]);
+        let mut document = json!({"userName": "ada", "externalId": "7", "active": false, "displayName": "Ada",
+            "name": {"givenName": "Ada"}, "nickName": "A", "profileUrl": "u", "title": "Countess", "userType": "t",
+            "preferredLanguage": "en", "locale": "en-GB", "timezone": "Europe/London",
+            "addresses": [{"country": "GB"}], (ENTERPRISE): {"department": "Engines"}, "urn:x:Custom": {"a": [1]}});
+        for name in ["emails", "phoneNumbers", "ims", "photos", "entitlements", "roles", "x509Certificates"] {
+            document[name] = plural.clone();
+        }
+        let spec = user_spec("okta", document.as_object().expect("an object").clone()).expect("a spec");
+        let whole = user_document(&spec);
+        for (name, value) in &whole {
+            assert_eq!(user_attribute(&spec, name).as_ref(), Some(value), "{name}");
+        }
+        for name in ["emails", "title", "tenantRef", "attributes"] {
+            assert_eq!(user_attribute(&UserSpec::default(), name), None, "{name}");
+        }
     }
 
     #[test]

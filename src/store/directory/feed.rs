@@ -4,24 +4,27 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::{Change, Directory, Tenant, is_gone, version};
+use super::{Change, Directory, Tenant, is_gone, standing::is_held, teams::Moves, version};
 use crate::{
     api::{Team, User},
     store::{
         membership::{Id, SliceMembers},
         tenant::TenantKey,
+        written::Kind,
     },
 };
 
 impl Directory {
-    pub(in crate::store) fn put_user(&self, user: Arc<User>) {
+    /// Takes a version of a user in, as the API server or an own write tells it.
+    pub fn put_user(&self, user: Arc<User>) {
         let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
         let id: Id = user.name_any().into();
         let changed = self.write(&tenant, |it| {
             if !is_gone(user.as_ref()) {
-                return !it.graves.holds(&id, version(user.as_ref())) && it.users.put(user);
+                return !it.graves.holds(&id, version(user.as_ref())) && it.put_user(&id, user);
             }
             let news = it.graves.bury(&id, version(user.as_ref()));
+            it.held_users.remove(&id);
             if news && user.metadata.deletion_timestamp.is_some() {
                 it.users.remove(&id);
                 it.leaving_users.insert(id.clone(), user);
@@ -40,11 +43,13 @@ impl Directory {
         let removed = self.write(tenant, |it| {
             it.graves.bury(id, version);
             let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
-            let left = it.leaving_users.get(id).is_some_and(|user| self::version(user.as_ref()) <= version);
+            let is_over = |user: &Arc<User>| self::version(user.as_ref()) <= version;
+            let left = it.leaving_users.get(id).is_some_and(is_over);
             if left {
                 it.leaving_users.remove(id);
             }
-            (ended && it.users.remove(id)) || left
+            let held = it.held_users.get(id).is_some_and(is_over) && it.held_users.remove(id).is_some();
+            (ended && it.users.remove(id)) || left || held
         });
         self.waiters.wake(tenant, id);
         if removed {
@@ -58,9 +63,10 @@ impl Directory {
         let changed = self.write(&tenant, |it| {
             if !is_gone(team.as_ref()) {
                 let known = it.graves.holds(&id, version(team.as_ref()));
-                return if known { None } else { it.teams.put(team, slices) };
+                return if known { None } else { it.put_team(&id, team, slices) };
             }
             let news = it.graves.bury(&id, version(team.as_ref()));
+            it.held_teams.remove(&id);
             if news && team.metadata.deletion_timestamp.is_some() {
                 it.leaving_teams.insert(id.clone(), team);
                 return Some(it.teams.remove(&id).unwrap_or_default());
@@ -79,12 +85,14 @@ impl Directory {
         let changed = self.write(tenant, |it| {
             it.graves.bury(id, version);
             let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
-            let left = it.leaving_teams.get(id).is_some_and(|team| self::version(team.as_ref()) <= version);
+            let is_over = |team: &Arc<Team>| self::version(team.as_ref()) <= version;
+            let left = it.leaving_teams.get(id).is_some_and(is_over);
             if left {
                 it.leaving_teams.remove(id);
             }
+            let held = it.held_teams.get(id).is_some_and(is_over) && it.held_teams.remove(id).is_some();
             let moves = if ended { it.teams.remove(id) } else { None };
-            if left { Some(moves.unwrap_or_default()) } else { moves }
+            if left || held { Some(moves.unwrap_or_default()) } else { moves }
         });
         self.waiters.wake(tenant, id);
         if let Some(moves) = changed {
@@ -102,7 +110,8 @@ impl Directory {
         let users = |it: &Tenant| {
             let here = it.users.iter().map(|it| (it.id().into(), version(it.object())));
             let leaving = it.leaving_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
-            here.chain(leaving).collect()
+            let held = it.held_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).chain(held).collect()
         };
         self.unlisted(namespace, listed, users)
     }
@@ -117,7 +126,8 @@ impl Directory {
         let teams = |it: &Tenant| {
             let here = it.teams.iter().map(|it| (it.id().into(), version(it.object())));
             let leaving = it.leaving_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
-            here.chain(leaving).collect()
+            let held = it.held_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            here.chain(leaving).chain(held).collect()
         };
         self.unlisted(namespace, listed, teams)
     }
@@ -134,5 +144,39 @@ impl Directory {
         here.flat_map(|(key, tenant)| all(tenant).into_iter().map(|(id, version)| (key.clone(), id, version)))
             .filter(|(key, id, _)| !listed(key, id))
             .collect()
+    }
+}
+
+impl Tenant {
+    /// Shows a user, or keeps them back. False if this or a newer version is here.
+    fn put_user(&mut self, id: &Id, user: Arc<User>) -> bool {
+        let shown = self.users.get(id).map(|it| version(it.object()));
+        let held = self.held_users.get(id).map(|it| version(it.as_ref()));
+        if shown.max(held).is_some_and(|known| version(user.as_ref()) <= known) {
+            return false;
+        }
+        if is_held(user.as_ref(), self.shows_another(Kind::User, &user.spec.user_name, id)) {
+            self.users.remove(id);
+            self.held_users.insert(id.clone(), user);
+            return true;
+        }
+        self.held_users.remove(id);
+        self.users.put(user)
+    }
+
+    /// Shows a team, or keeps it back, and tells who moved in or out of it. `None` if this or a newer version is here.
+    fn put_team(&mut self, id: &Id, team: Arc<Team>, slices: Vec<SliceMembers>) -> Option<Moves> {
+        let shown = self.teams.get(id).map(|it| version(it.object()));
+        let held = self.held_teams.get(id).map(|it| version(it.as_ref()));
+        if shown.max(held).is_some_and(|known| version(team.as_ref()) <= known) {
+            return None;
+        }
+        if is_held(team.as_ref(), self.shows_another(Kind::Team, &team.spec.display_name, id)) {
+            let moves = self.teams.remove(id).unwrap_or_default();
+            self.held_teams.insert(id.clone(), team);
+            return Some(moves);
+        }
+        self.held_teams.remove(id);
+        self.teams.put(team, slices)
     }
 }

@@ -5,7 +5,9 @@
 
 mod feed;
 mod graves;
+mod held;
 mod index;
+pub(super) mod standing;
 mod teams;
 mod users;
 mod waiters;
@@ -18,11 +20,13 @@ use std::{
 use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 
+pub(super) use self::users::Window;
 use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
 use super::{
     membership::{Id, Members},
+    page::Page,
     tenant::TenantKey,
-    view::{GroupView, MemberView, TeamView, UserView},
+    view::{Found, GroupView, MemberView, TeamView, UserView},
     written::{Kind, Written},
 };
 use crate::{
@@ -49,6 +53,9 @@ struct Tenant {
     /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
     leaving_users: HashMap<Id, Arc<User>>,
     leaving_teams: HashMap<Id, Arc<Team>>,
+    /// Not shown, because others have their names.
+    held_users: HashMap<Id, Arc<User>>,
+    held_teams: HashMap<Id, Arc<Team>>,
 }
 
 /// Something that downstream apps may have to hear of.
@@ -138,11 +145,13 @@ impl Directory {
     /// Namespace and name of every slice that a team names.
     pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
         let tenants = self.read();
-        let teams =
-            tenants.iter().flat_map(|(key, tenant)| tenant.teams.iter().map(|team| (&key.namespace, team)));
+        let teams = tenants.iter().flat_map(|(key, tenant)| {
+            let shown = tenant.teams.iter().map(TeamView::object);
+            shown.chain(tenant.held_teams.values().map(AsRef::as_ref)).map(|team| (&key.namespace, team))
+        });
         teams
             .flat_map(|(namespace, team)| {
-                let slices = team.object().spec.membership.slices.iter();
+                let slices = team.spec.membership.slices.iter();
                 slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
             })
             .collect()
@@ -193,11 +202,13 @@ impl Directory {
         }
     }
 
-    /// The users on one page of all users, without visiting what comes after.
-    pub fn users_page(&self, tenant: &TenantKey, skip: usize, take: usize) -> (usize, Vec<UserView>) {
+    /// One page of all users, without visiting those who are not on it.
+    pub(super) fn users_page(&self, tenant: &TenantKey, window: &Window<'_>) -> Page<Found> {
         let tenants = self.read();
-        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return (0, Vec::new()) };
-        (users.iter().len(), users.iter().skip(skip).take(take).cloned().collect())
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Page::empty() };
+        let page = users.page(window);
+        let items = page.items.into_iter().map(Found::User).collect();
+        Page { total: page.total, items, has_previous: page.has_previous, has_next: page.has_next }
     }
 
     /// How many users and teams a tenant has.

@@ -1,14 +1,18 @@
 //! The users of one tenant in memory, with the indexes that equality filters use.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use kube::ResourceExt;
 
 use super::{index::Index, is_newer};
 use crate::{
     api::{User, UserSpec},
-    scim::fold::fold_case,
-    store::{membership::Id, view::UserView},
+    scim::{cursor::Cursor, fold::fold_case},
+    store::{
+        membership::Id,
+        page::{Page, Start},
+        view::UserView,
+    },
 };
 
 /// The users of one tenant that SCIM shows: neither being deleted nor a mere placeholder of an id.
@@ -17,8 +21,16 @@ pub(super) struct Users {
     by_id: BTreeMap<Id, UserView>,
     by_user_name: Index,
     by_external_id: Index,
+    by_display_name: Index,
     by_email: Index,
     active: usize,
+}
+
+/// Which page.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Window<'a> {
+    pub(in crate::store) start: &'a Start,
+    pub(in crate::store) count: usize,
 }
 
 impl Users {
@@ -32,6 +44,47 @@ impl Users {
         self.by_id.values()
     }
 
+    /// One page of all of them. A page beside another one costs what is on it, however many come before.
+    pub(super) fn page(&self, window: &Window<'_>) -> Page<UserView> {
+        let Window { start, count } = *window;
+        let total = self.by_id.len();
+        let page = |items, has_previous, has_next| Page { total, items, has_previous, has_next };
+        // One more than the page has tells whether there is another page.
+        let one_more = count.saturating_add(1);
+        match start {
+            Start::Skip(skip) => {
+                let items: Vec<UserView> = self.iter().skip(*skip).take(count).cloned().collect();
+                let has_next = skip.saturating_add(items.len()) < total;
+                page(items, *skip > 0 && total > 0, has_next)
+            }
+            Start::At(Cursor::After(place)) => {
+                let (until, from) = self.split(Bound::Included(&place.id), Bound::Excluded(&place.id));
+                let mut items: Vec<UserView> = from.take(one_more).cloned().collect();
+                let has_next = items.len() > count;
+                items.truncate(count);
+                page(items, is_any(until), has_next)
+            }
+            Start::At(Cursor::Before(place)) => {
+                let (until, from) = self.split(Bound::Excluded(&place.id), Bound::Included(&place.id));
+                let mut items: Vec<UserView> = until.rev().take(one_more).cloned().collect();
+                let has_previous = items.len() > count;
+                items.truncate(count);
+                items.reverse();
+                page(items, has_previous, is_any(from))
+            }
+        }
+    }
+
+    /// Those up to one bound, and those from the other.
+    fn split<'a>(
+        &'a self,
+        until: Bound<&str>,
+        from: Bound<&str>,
+    ) -> (impl DoubleEndedIterator<Item = &'a UserView>, impl Iterator<Item = &'a UserView>) {
+        let views = |bounds| self.by_id.range::<str, _>(bounds).map(|(_, view)| view);
+        (views((Bound::Unbounded, until)), views((from, Bound::Unbounded)))
+    }
+
     pub(super) fn active(&self) -> usize {
         self.active
     }
@@ -42,6 +95,7 @@ impl Users {
             "id" => Some(self.by_id.get_key_value(value).map(|(id, _)| id.clone()).into_iter().collect()),
             "username" => Some(self.by_user_name.get(&fold_case(value)).to_vec()),
             "externalid" => Some(self.by_external_id.get(value).to_vec()),
+            "displayname" => Some(self.by_display_name.get(&fold_case(value)).to_vec()),
             "emails" | "emails.value" => Some(self.by_email.get(&fold_case(value)).to_vec()),
             _ => None,
         }
@@ -75,8 +129,15 @@ impl Users {
         if let Some(external_id) = &spec.external_id {
             change(&mut self.by_external_id, external_id, id);
         }
+        if let Some(display_name) = &spec.display_name {
+            change(&mut self.by_display_name, &fold_case(display_name), id);
+        }
         for email in spec.emails.iter().filter_map(|email| email.value.as_deref()) {
             change(&mut self.by_email, &fold_case(email), id);
         }
     }
+}
+
+fn is_any<T>(mut all: impl Iterator<Item = T>) -> bool {
+    all.next().is_some()
 }

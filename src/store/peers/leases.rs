@@ -47,7 +47,7 @@ pub(super) struct Found {
 
 impl Leases {
     pub(super) fn new(client: &Client, options: &PeerOptions) -> Self {
-        let PeerOptions { replicas: _, identity, operator_namespace, listen: _, advertise, lease_duration } =
+        let PeerOptions { expected: _, identity, operator_namespace, listen: _, advertise, lease_duration } =
             options;
         Self {
             api: Api::namespaced(client.clone(), operator_namespace),

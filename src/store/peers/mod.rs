@@ -6,7 +6,7 @@
 //!
 //! - [`lease`], [`standing`]: when a lease is valid, for its owner and for others (pure).
 //! - [`leases`], [`seal`]: the Lease objects and the common key.
-//! - [`roster`], [`courier`], [`line`]: whom to tell, and telling.
+//! - [`roster`], [`courier`], [`mod@line`]: whom to tell, and telling.
 //! - [`listener`], [`wire`]: being told.
 //! - [`take_part`]: from joining to leaving.
 
@@ -78,7 +78,7 @@ impl Peers {
 
     /// Whether there are other replicas. If not, there is nothing to hold, to tell or to wait for.
     pub(super) fn are_there(&self) -> bool {
-        self.options.replicas > 1
+        self.options.expected
     }
 
     /// Waits until every other replica that may answer reads knows of a write. To be called after it is stored, before

@@ -8,9 +8,9 @@ use std::{
 /// How a replica and the others reach each other.
 #[derive(Clone, Debug)]
 pub struct PeerOptions {
-    /// How many replicas there are meant to be. With one, no replica waits for another or tells another anything, so two
-    /// must never run at once.
-    pub replicas: usize,
+    /// Whether others may run, now or later. If not, we wait for nobody and tell nobody anything, so two must never run
+    /// at once.
+    pub expected: bool,
     /// Who we are, for people who look at the Leases: the pod's name.
     pub identity: String,
     /// Where the replicas' Leases and their common key are.
@@ -28,7 +28,7 @@ impl PeerOptions {
     pub fn alone() -> Self {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            replicas: 1,
+            expected: false,
             identity: String::new(),
             operator_namespace: String::new(),
             listen: nowhere,

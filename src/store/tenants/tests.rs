@@ -111,7 +111,11 @@ fn a_removed_tenant_lets_nobody_in() {
 fn a_suspended_tenant_still_knows_its_callers() {
     let mut suspended = tenant(vec![], vec![row("default", &token(1))]);
     suspended.spec.suspend = true;
-    assert!(check(&with(&suspended), &token(1)).unwrap().suspended);
+    let tenants = with(&suspended);
+    assert!(check(&tenants, &token(1)).unwrap().suspended);
+    assert!(tenants.is_suspended(&TenantKey::new("acme", "okta")));
+    tenants.remove(&TenantKey::new("acme", "okta"));
+    assert!(!tenants.is_suspended(&TenantKey::new("acme", "okta")), "one that is gone is not suspended");
 }
 
 #[test]
@@ -134,4 +138,29 @@ fn a_refused_token_leaves_no_use() {
     let tenants = with(&tenant(vec![], vec![expired]));
     check(&tenants, &token(1));
     assert_eq!(tenants.due_uses(), vec![]);
+}
+
+/// The tenant in a later version, with this token alone.
+fn version(version: u64, token: &Token) -> ScimTenant {
+    let mut tenant = tenant(vec![], vec![row("default", token)]);
+    tenant.metadata.resource_version = Some(version.to_string());
+    tenant
+}
+
+#[test]
+fn an_older_version_that_comes_late_changes_nothing() {
+    let tenants = with(&version(8, &token(2)));
+    tenants.apply(&version(7, &token(1)));
+    assert!(check(&tenants, &token(2)).is_some() && check(&tenants, &token(1)).is_none());
+}
+
+#[test]
+fn what_was_read_before_a_tenant_was_deleted_does_not_bring_it_back() {
+    let tenants = with(&version(7, &token(1)));
+    let forgotten = tenants.forgotten();
+    tenants.remove(&TenantKey::new("acme", "okta"));
+    tenants.apply_read(&version(7, &token(1)), forgotten);
+    assert_eq!(check(&tenants, &token(1)), None);
+    tenants.apply_read(&version(9, &token(2)), tenants.forgotten());
+    assert!(check(&tenants, &token(2)).is_some());
 }

@@ -76,7 +76,7 @@ impl<'a> Stage<'a> {
     /// Starts the operator and waits until it is ready.
     pub(super) fn start_operator(&mut self) -> Result<(), DemoError> {
         let Program { binary, kubeconfig, ports, logs } = &self.program;
-        let mut command = ports.command(binary, kubeconfig, ACME, &ports.origin(), 1);
+        let mut command = ports.command(binary, kubeconfig, ACME, &ports.origin(), false);
         command.args(["--rbac-namespaces", SHOP, "--allow-loopback-downstream"]);
         let mut operator = self.plane.spawn("rollcall", &mut command, &logs.join("rollcall.log"))?;
         let ready = ports.ready_url();

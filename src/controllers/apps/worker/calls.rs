@@ -27,19 +27,18 @@ const LONGEST_OUTAGE: Duration = Duration::from_secs(15);
 
 impl Worker {
     pub(super) async fn start_calls(&mut self) {
-        while self.queue.under_way() < self.at_once
-            && self.outage.as_ref().is_none_or(|it| it.until <= Instant::now())
-        {
-            if self.queue.next_due().is_none_or(|due| due > Instant::now()) {
-                return;
-            }
-            let Some(downstream) = self.connect().await else { return };
+        if self.outage.as_ref().is_some_and(|it| it.until > Instant::now()) {
+            return;
+        }
+        // Also when there is nothing to do: whether it can be reached is worth knowing before there is.
+        let Some(downstream) = self.connect().await else { return };
+        while self.queue.under_way() < self.at_once {
             let Some(key) = self.queue.take(Instant::now()) else { return };
-            self.start(&key, downstream);
+            self.start(&key, downstream.clone());
         }
     }
 
-    /// The app, if it can be reached. After an outage it is asked first.
+    /// The app, if it can be reached. At first and after an outage it is asked.
     async fn connect(&mut self) -> Option<Arc<dyn Downstream>> {
         if let (Some(connected), None, false) = (&self.connected, &self.outage, self.recheck) {
             return Some(connected.downstream.clone());
@@ -180,9 +179,10 @@ impl Worker {
     }
 
     fn record(&mut self, key: &Key, outcome: Outcome) {
-        // Whom the app never had, and does not have now, is no news.
+        // Whom the app never had, does not have now, and is not about, is no news.
         let never_had = self.rows.get(key).is_none();
-        if matches!(&outcome, Outcome::Revoked { has, .. } if never_had && has.remote_id.is_none()) {
+        if matches!(&outcome, Outcome::Revoked { has, generation: None } if never_had && has.remote_id.is_none())
+        {
             return;
         }
         if let Some(row) = self.rows.record(&self.app.name_any(), key, outcome, Timestamp::now()) {
@@ -214,8 +214,7 @@ impl Worker {
         if self.queue.under_way() >= self.at_once {
             return far;
         }
-        let due = self.queue.next_due().unwrap_or(far);
-        self.outage.as_ref().map_or(due, |outage| due.max(outage.until))
+        self.outage.as_ref().map_or_else(|| self.queue.next_due().unwrap_or(far), |outage| outage.until)
     }
 }
 
@@ -228,7 +227,10 @@ async fn find_and_revoke(
     policy: DeletionPolicy,
 ) -> Result<Has, ApplyError> {
     let had = match find {
-        Some(view) => Had { remote_id: downstream.apply_user(&view, &had).await?.remote_id },
+        Some(view) => {
+            let Has { remote_id, attributes, changed: _ } = downstream.apply_user(&view, &had).await?;
+            Had { remote_id, attributes }
+        }
         None => had,
     };
     downstream.revoke_user(id, &had, policy).await

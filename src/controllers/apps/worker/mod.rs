@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    app_status::Summary,
+    app_status::{Counts, Standing, Summary},
     connect::Connected,
     desired::InScope,
     queue::{Key, Queue},
@@ -109,10 +109,14 @@ impl Worker {
         let mut changes = self.context.store.directory().subscribe();
         self.load();
         self.look_at_everything(Duration::ZERO);
+        // Before anything is asked of the app, so that its status never says what an earlier spec was about.
+        self.write_status().await;
         let mut resync = tokio::time::interval_at(Instant::now() + self.resync, self.resync);
         let mut status = tokio::time::interval(STATUS_EVERY);
-        loop {
-            self.start_calls().await;
+        while !(self.leaving && self.is_done()) {
+            if stop.run_until_cancelled(self.start_calls()).await.is_none() {
+                break;
+            }
             let wake = self.next_wake();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -129,9 +133,6 @@ impl Worker {
                 }
                 _ = status.tick(), if self.status_dirty => {
                     self.write_status().await;
-                    if self.leaving && self.is_done() {
-                        break;
-                    }
                 }
             }
         }
@@ -150,7 +151,8 @@ impl Worker {
         let app = self.app.name_any();
         let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object().clone());
         let leaving = leaving_users.iter().filter_map(|id| directory.leaving_user(&self.tenant, id));
-        for user in users.chain(leaving.map(|user| user.object().clone())) {
+        let held = directory.held_users(&self.tenant).into_iter().map(|user| (*user).clone());
+        for user in users.chain(leaving.map(|user| user.object().clone())).chain(held) {
             let id = user.name_any();
             let rows = user.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
@@ -159,7 +161,8 @@ impl Worker {
         }
         let teams = directory.teams(&self.tenant, &[]).into_iter().map(|team| team.object().clone());
         let leaving = leaving_teams.iter().filter_map(|id| directory.leaving_team(&self.tenant, id));
-        for team in teams.chain(leaving.map(|team| (*team).clone())) {
+        let held = directory.held_teams(&self.tenant).into_iter().map(|team| (*team).clone());
+        for team in teams.chain(leaving.map(|team| (*team).clone())).chain(held) {
             let id = team.name_any();
             let rows = team.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
@@ -263,10 +266,12 @@ impl Worker {
             Key::User(id) => {
                 directory.user(&self.tenant, id).is_some()
                     || directory.leaving_user(&self.tenant, id).is_some()
+                    || directory.held_user(&self.tenant, id).is_some()
             }
             Key::Team(id) => {
                 directory.team(&self.tenant, id).is_some()
                     || directory.leaving_team(&self.tenant, id).is_some()
+                    || directory.held_team(&self.tenant, id).is_some()
             }
         }
     }
@@ -279,13 +284,16 @@ impl Worker {
     async fn write_status(&mut self) {
         let pending = self.queue.pending(Instant::now());
         let rows = self.rows.iter().filter(|(key, _)| self.exists(key));
-        let mut summary = Summary::of(rows);
-        summary.pending = pending;
-        summary.outage = self.outage.as_ref().map(|it| it.message.clone());
-        if pending == 0 && summary.failing == 0 && summary.outage.is_none() {
+        let counts = Counts { pending, ..Counts::of(rows) };
+        let standing = match (&self.outage, &self.connected) {
+            (Some(outage), _) => Standing::Unavailable(outage.message.clone()),
+            (None, Some(_)) => Standing::Connected,
+            (None, None) => Standing::Connecting,
+        };
+        if pending == 0 && counts.failing == 0 && matches!(standing, Standing::Connected) {
             self.synced_at = Some(Timestamp::now());
         }
-        summary.synced_at = self.synced_at;
+        let summary = Summary { standing, counts: Some(counts), synced_at: self.synced_at };
         self.status_dirty = super::app_status::write(&self.context, &self.app, summary).await.is_err();
     }
 }
