@@ -22,7 +22,7 @@ impl FromRequest<ReceiverState> for ScimJson {
 
     async fn from_request(request: Request, state: &ReceiverState) -> Result<Self, ReceiverError> {
         check_media_type(request.headers())?;
-        let listen = dialect::listen(state, &request);
+        let listen = dialect::listen(&request);
         let bytes = read(request, state.settings.max_body).await?;
         let body = json::parse(&bytes, &state.settings.limits)?;
         listen(&body);

@@ -18,7 +18,7 @@ use crate::{
         filter::Filter,
         schema::ResourceSchema,
     },
-    store::Access,
+    store::{Access, TenantRules},
 };
 
 /// What the body of a request showed, on its way from whoever reads the body to whoever notes it.
@@ -28,26 +28,27 @@ struct Heard(Arc<OnceLock<Quirks>>);
 /// Notes the dialect of a request once it has succeeded: what was refused says nothing about what is supported.
 pub(super) async fn note(State(state): State<ReceiverState>, mut request: Request, next: Next) -> Response {
     let heard = Heard::default();
-    let tenant = request.extensions().get::<Access>().map(|access| access.tenant.clone());
+    let access = request.extensions().get::<Access>().cloned();
     let kind = Kind::of(&request);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     request.extensions_mut().insert(heard.clone());
     let response = next.run(request).await;
-    if let (Some(tenant), Some(kind), true) = (tenant, kind, response.status().is_success()) {
-        let quirks = of_request(&state, kind, &method, &uri);
+    if let (Some(access), Some(kind), true) = (access, kind, response.status().is_success()) {
+        let quirks = of_request(&access.rules, kind, &method, &uri);
         let quirks = quirks.union(heard.0.get().copied().unwrap_or_default());
-        state.tenants.dialects().note(&tenant, quirks, Timestamp::now());
+        state.tenants.dialects().note(&access.tenant, quirks, Timestamp::now());
     }
     response
 }
 
 /// Looks at the body of a request. What it shows counts only once the request has succeeded.
-pub(super) fn listen(state: &ReceiverState, request: &Request) -> impl FnOnce(&Value) + use<> {
+pub(super) fn listen(request: &Request) -> impl FnOnce(&Value) + use<> {
     let heard = request.extensions().get::<Heard>().cloned();
-    let (kind, method, state) = (Kind::of(request), request.method().clone(), state.clone());
+    let rules = request.extensions().get::<Access>().map(|access| Arc::clone(&access.rules));
+    let (kind, method) = (Kind::of(request), request.method().clone());
     move |body| {
-        let (Some(heard), Some(kind)) = (heard, kind) else { return };
-        let Some(schema) = kind.schema(&state) else { return };
+        let (Some(heard), Some(kind), Some(rules)) = (heard, kind, rules) else { return };
+        let Some(schema) = kind.schema(&rules) else { return };
         let quirks = match method {
             Method::PATCH => dialect::of_patch(body, schema),
             Method::PUT | Method::POST => dialect::of_resource(body, schema),
@@ -80,21 +81,21 @@ impl Kind {
         }
     }
 
-    fn schema(self, state: &ReceiverState) -> Option<&ResourceSchema> {
+    fn schema(self, rules: &TenantRules) -> Option<&ResourceSchema> {
         match self {
-            Self::Users | Self::User => Some(&state.schemas.user),
-            Self::Groups | Self::Group => Some(&state.schemas.group),
+            Self::Users | Self::User => Some(&rules.users.schema),
+            Self::Groups | Self::Group => Some(&rules.groups.schema),
             Self::Bulk => None,
         }
     }
 }
 
-fn of_request(state: &ReceiverState, kind: Kind, method: &Method, uri: &Uri) -> Quirks {
+fn of_request(rules: &TenantRules, kind: Kind, method: &Method, uri: &Uri) -> Quirks {
     let parameters = parameters(uri.query());
     let named = |wanted: &'static str| {
         parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
     };
-    let listed = match (kind, kind.schema(state)) {
+    let listed = match (kind, kind.schema(rules)) {
         (Kind::Users | Kind::Groups, Some(schema)) if method == Method::GET => {
             let filter = named("filter").and_then(|filter| Filter::parse(filter).ok());
             dialect::of_query(filter.as_ref(), schema)

@@ -28,6 +28,7 @@ pub mod password;
 pub mod patch;
 pub mod path;
 pub mod project;
+pub mod rules;
 pub mod schema;
 pub mod version;
 

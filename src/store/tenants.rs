@@ -20,7 +20,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    TenantKey,
+    TenantKey, TenantRules,
     dialects::Dialects,
     directory::version,
     tenant_look::{Looks, Source},
@@ -44,6 +44,8 @@ pub struct Access {
     pub read_only: bool,
     /// Whether the whole tenant is suspended, so that every request is answered 503.
     pub suspended: bool,
+    /// What the tenant asks of what is written.
+    pub rules: Arc<TenantRules>,
 }
 
 /// All tenants and their tokens' hashes.
@@ -169,6 +171,13 @@ impl Tenants {
     /// How often a tenant was forgotten.
     pub(super) fn forgotten(&self) -> u64 {
         self.read().forgotten
+    }
+
+    /// What a tenant asks of what is written. Whoever may write has a token, and so a tenant with rules is known.
+    pub fn rules(&self, key: &TenantKey) -> Arc<TenantRules> {
+        let known = self.read();
+        let token = known.tenants.get(key).and_then(|tenant| tenant.tokens.first());
+        token.map(|token| Arc::clone(&token.access.rules)).unwrap_or_default()
     }
 
     /// Forgets a tenant; its tokens stop working.
@@ -300,10 +309,12 @@ pub fn key(tenant: &ScimTenant) -> Option<TenantKey> {
 fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> Vec<KnownToken> {
     let rows = tenant.status.as_ref().map(|status| status.tokens.as_slice()).unwrap_or_default();
     let specs = token_specs(tenant);
+    // Statuses change often, rules seldom: they are made once for each change of them.
+    let rules = TenantRules::of(&tenant.spec, before.first().map(|token| &token.access.rules));
     rows.iter()
         .filter_map(|row| Some((row, specs.iter().find(|spec| spec.name == row.name)?)))
         .flat_map(|(row, spec)| {
-            let access = access(key, spec, tenant.spec.suspend);
+            let access = access(key, spec, tenant.spec.suspend, &rules);
             let previous = row.previous.iter().map(|old| (&old.hash, old.expires_at.as_ref(), false));
             std::iter::once((&row.hash, row.expires_at.as_ref(), true)).chain(previous).map(
                 move |(hash, expires_at, current)| KnownToken {
@@ -319,7 +330,7 @@ fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> 
         .collect()
 }
 
-fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool) -> Access {
+fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool, rules: &Arc<TenantRules>) -> Access {
     let may = |scope| spec.scope.is_empty() || spec.scope.contains(&scope);
     Access {
         tenant: key.clone(),
@@ -328,6 +339,7 @@ fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool) -> Access {
         groups: may(TokenScope::Groups),
         read_only: spec.read_only,
         suspended,
+        rules: Arc::clone(rules),
     }
 }
 

@@ -20,14 +20,19 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case, version::Conditions},
+    scim::{Document, ScimError, fold::fold_case, rules::Unique, version::Conditions},
 };
 
 const KIND: &str = "User";
 
 impl Store {
     /// Stores a new user and gives it an id.
-    pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+    pub async fn create_user(
+        &self,
+        tenant: &TenantKey,
+        document: Document,
+        unique: &[Unique],
+    ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
         self.check_unused::<User>(tenant, &spec.user_name, None).await?;
@@ -38,6 +43,13 @@ impl Store {
             let id = new_id();
             let held = claims.acquire(tenant, &spec.user_name, &id).await?;
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
+            let gained = match self.gain(tenant, unique, None, &user).await {
+                Ok(gained) => gained,
+                Err(error) => {
+                    claims.give_up(held).await;
+                    return Err(error);
+                }
+            };
             match self.post_user(&api, &user, &id).await {
                 Ok(user) => {
                     let user = self.took_in_user(user);
@@ -50,6 +62,7 @@ impl Store {
                     // What may have been stored keeps its claim, so that the name stays unique.
                     if !is_ambiguous(&error) {
                         claims.give_up(held).await;
+                        gained.give_up().await;
                     }
                     return Err(error.into());
                 }
@@ -64,6 +77,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -81,7 +95,7 @@ impl Store {
             if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
                 let user = self.took_in_user(user);
                 drop(turn);
                 self.acknowledge(&Written::of(user.object())).await?;
@@ -98,6 +112,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
@@ -115,6 +130,7 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
+                    self.release(tenant, unique, current.object(), None).await;
                     let written = if let Some(user) = deleted.left() {
                         Written::of(self.took_in_user(user).object())
                     } else {
@@ -172,6 +188,7 @@ impl Store {
         tenant: &TenantKey,
         current: &User,
         wanted: UserSpec,
+        unique: &[Unique],
     ) -> Result<Option<User>, StoreError> {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
@@ -185,16 +202,29 @@ impl Store {
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
         adopt(&mut user.metadata, tenant);
+        let gained = match self.gain(tenant, unique, Some(current), &user).await {
+            Ok(gained) => gained,
+            Err(error) => {
+                if let Some(held) = held {
+                    claims.give_up(held).await;
+                }
+                return Err(error);
+            }
+        };
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
                 if renamed {
                     claims.release(tenant, &current.spec.user_name, id).await;
                 }
+                self.release(tenant, unique, current, Some(&stored)).await;
                 Ok(Some(stored))
             }
             Err(error) => {
-                if let Some(held) = held.filter(|_| !is_ambiguous(&error)) {
-                    claims.give_up(held).await;
+                if !is_ambiguous(&error) {
+                    if let Some(held) = held {
+                        claims.give_up(held).await;
+                    }
+                    gained.give_up().await;
                 }
                 if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
             }

@@ -36,9 +36,13 @@ pub fn apply(
     set_schemas(&mut result.document, schema);
     // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a
     // required attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
-    if let Some(path) = missing_required(&result.document, schema) {
+    // What was missing before may stay so: it became required later, and to be deactivated comes first.
+    let lacked: Vec<String> = missing_required(&before, schema).collect();
+    let mut lost = missing_required(&result.document, schema).filter(|path| !lacked.contains(path));
+    if let Some(path) = lost.next() {
         return Err(ScimError::mutability(format!("{path} is required and may not become empty")));
     }
+    drop(lost);
     check_immutable(&before, &result.document, schema)?;
     Ok(result)
 }
@@ -168,7 +172,10 @@ impl<'s> Patch<'s> {
     ) -> Result<(), ScimError> {
         match (op, value) {
             (PatchOp::Remove, _) | (PatchOp::Add | PatchOp::Replace, None | Some(Value::Null)) => {
-                self.result.document.shift_remove(&extension.id);
+                let is_fixed = |name: &str| extension.attribute(name).is_some_and(Attribute::is_read_only);
+                edit(&mut self.result.document, Some(extension), |fields| {
+                    fields.retain(|name, _| is_fixed(name));
+                });
                 Ok(())
             }
             (PatchOp::Add | PatchOp::Replace, Some(Value::Object(fields))) => {

@@ -7,6 +7,7 @@ pub(super) fn group() -> Schema {
         id: GROUP_URN.to_owned(),
         name: "Group".to_owned(),
         description: "Group".to_owned(),
+        required: true,
         attributes: vec![
             // RFC 7643 section 4.2: "displayName: A human-readable name for the Group. REQUIRED." It is
             // unique here because Entra ID looks groups up by it and asks for 409 on the second of a name.

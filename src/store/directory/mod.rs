@@ -278,6 +278,13 @@ impl Directory {
         same.into_iter().flatten().filter(|it| it != id).collect()
     }
 
+    /// The users with this value, as far as there is an index on the attribute.
+    pub(super) fn users_with(&self, tenant: &TenantKey, attribute: &str, value: &str) -> Vec<Id> {
+        let tenants = self.read();
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Vec::new() };
+        users.candidates(attribute, value).unwrap_or_default()
+    }
+
     fn tell(&self, change: Change) {
         // Nobody listening is fine: this replica doesn't run the controllers.
         let _ = self.changes.send(change);
