@@ -332,6 +332,19 @@ fn is_newer<K: Resource>(new: &K, old: &K) -> bool {
     version(new) > version(old)
 }
 
+/// Whether only what we say in the status differs, which is most of what a watch tells. The API server counts every
+/// change of a spec in `generation`.
+fn differ_in_status_only<K: Resource>(one: &K, other: &K) -> bool {
+    let (one, other) = (one.meta(), other.meta());
+    one.generation.is_some()
+        && one.generation == other.generation
+        && one.uid == other.uid
+        && one.labels == other.labels
+        && one.annotations == other.annotations
+        && one.finalizers == other.finalizers
+        && one.deletion_timestamp == other.deletion_timestamp
+}
+
 /// The resource version as the number that it is.
 pub(super) fn version<K: Resource>(object: &K) -> u64 {
     object.meta().resource_version.as_deref().and_then(|it| it.parse().ok()).unwrap_or(0)
