@@ -158,7 +158,8 @@ fn a_query_with_a_cursor_has_a_count_and_neither_an_index_nor_an_order() {
     let parse = |pairs: &[(&str, &str)]| ListQuery::parse(pairs.iter().copied(), PAGES);
     let query = parse(&[("cursor", ""), ("count", "1000000")]).unwrap();
     assert_eq!((query.cursor.as_deref(), query.count), (Some(""), 100));
-    for count in ["0", "-1", "ten", ""] {
+    assert_eq!(parse(&[("count", "-1"), ("cursor", "")]).unwrap().count, 0);
+    for count in ["ten", "", "1.5"] {
         let error = parse(&[("count", count), ("Cursor", "x")]).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidCount), "{count}");
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::scim::{
     ScimError,
-    discovery::{self, Features, Pagination},
+    discovery::{self, BulkLimits, Features, Pagination},
 };
 
 pub(super) async fn service_provider_config(
@@ -23,7 +23,10 @@ pub(super) async fn service_provider_config(
     let settings = &state.settings;
     let features = Features {
         patch: true,
-        bulk: None,
+        bulk: Some(BulkLimits {
+            max_operations: settings.bulk_operations,
+            max_payload_size: settings.max_body,
+        }),
         filter_max_results: Some(settings.pages.most),
         change_password: false,
         sort: true,

@@ -84,6 +84,11 @@ impl From<ScimError> for Answer {
 }
 
 impl ReceiverError {
+    /// What a client is told, where the error is one of several in an answer.
+    pub(super) fn into_scim(self) -> ScimError {
+        self.answer().error
+    }
+
     fn answer(self) -> Answer {
         let detail = self.to_string();
         let plain = |status| Answer::from(ScimError::new(status, detail.clone()));

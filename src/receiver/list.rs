@@ -36,8 +36,8 @@ pub(super) struct Kinds {
     pub(super) groups: bool,
 }
 
-/// RFC 7644 section 3.4.2.1: "queries MAY be performed against a SCIM resource object, a resource type endpoint, or a
-/// SCIM server root", which "SHALL include all resources within the server". A token finds the kinds in its scope.
+/// RFC 7644 section 3.4.2.1: "Queries MAY be performed against a SCIM resource object, a resource type endpoint, or a
+/// SCIM server root." That one is about all resources; a token finds those of the kinds in its scope.
 pub(super) async fn list(
     State(state): State<ReceiverState>,
     granted: Granted<SearchAll>,
@@ -87,7 +87,7 @@ pub(super) fn answer(
             resources.push(columns.cut(&columns.show(state, tenant, links, found)?).into());
         }
     }
-    let body = list_response(page.total, place(query, &page, &scope), resources);
+    let body = list_response(page.total, place(&start, query, &page, &scope), resources);
     Ok(Json(body).into_response())
 }
 
@@ -142,15 +142,24 @@ fn start(query: &ListQuery, scope: &CursorScope) -> Result<Start, ReceiverError>
     })
 }
 
-fn place(query: &ListQuery, page: &Page<Found>, scope: &CursorScope) -> Place {
+fn place(start: &Start, query: &ListQuery, page: &Page<Found>, scope: &CursorScope) -> Place {
     if query.cursor.is_none() {
         return Place::Index(query.start_index);
     }
     let previous = page.items.first().filter(|_| page.has_previous).map(|it| Cursor::Before(it.position()));
-    // A page that has lost everybody, going back, has all the others after it.
-    let next =
-        page.has_next.then(|| page.items.last().map_or_else(beginning, |it| Cursor::After(it.position())));
+    let next = page
+        .has_next
+        .then(|| page.items.last().map_or_else(|| same(start), |it| Cursor::After(it.position())));
     Place::Cursors { previous: previous.map(|it| scope.seal(&it)), next: next.map(|it| scope.seal(&it)) }
+}
+
+/// Where to go on from a page with nobody on it, though there are others after it: one of no length, or one that has lost
+/// everybody, going back.
+fn same(start: &Start) -> Cursor {
+    match start {
+        Start::At(Cursor::After(place)) => Cursor::After(place.clone()),
+        Start::At(Cursor::Before(_)) | Start::Skip(_) => beginning(),
+    }
 }
 
 /// Where everybody is after.

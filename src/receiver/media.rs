@@ -17,10 +17,9 @@ const PLAIN_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Calls an answer `application/json` for who prefers that.
 ///
-/// RFC 7644 section 3.8: "Clients using HTTP header "Accept" [...] service providers MUST support the "Accept" header
-/// "application/scim+json" and SHOULD support "application/json"". Who accepts neither gets `application/scim+json` all
-/// the same, as RFC 9110 section 12.5.1 allows: 406 would help nobody, and libraries send an `Accept` of their own
-/// making that has nothing to do with SCIM.
+/// RFC 7644 section 3.8 has a client say with `Accept` which of the two it wants. Who accepts neither gets
+/// `application/scim+json` all the same, as RFC 9110 section 12.5.1 allows: 406 would help nobody, and libraries send an
+/// `Accept` of their own making that has nothing to do with SCIM.
 pub(super) async fn negotiate(request: Request, next: Next) -> Response {
     let plain = prefers_plain(request.headers());
     let mut response = next.run(request).await;
@@ -53,7 +52,7 @@ fn thousandths(weight: &str) -> u16 {
     }
 }
 
-/// RFC 9110 section 12.5.1: "The most specific reference has precedence".
+/// RFC 9110 section 12.5.1: "the most specific reference has precedence".
 fn quality(ranges: &[(&str, u16)], media_type: &str) -> u16 {
     let weight =
         |name: &str| ranges.iter().find(|(range, _)| range.eq_ignore_ascii_case(name)).map(|it| it.1);

@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod bulk;
 mod discovery;
 mod error;
 mod groups;
@@ -56,6 +57,7 @@ pub fn router(state: ReceiverState) -> Router {
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
         .route("/Me", any(error::nobody_is_me))
+        .route("/Bulk", post(bulk::bulk))
         .route("/.search", post(list::search))
         .route("/", get(list::list));
 

@@ -36,8 +36,13 @@ impl FromRequestParts<ReceiverState> for ResourceId {
 
     async fn from_request_parts(parts: &mut Parts, state: &ReceiverState) -> Result<Self, ReceiverError> {
         let id = last_segment(parts, state).await;
-        id.filter(|id| is_object_name(id)).map(Self).ok_or_else(no_such_id)
+        id.ok_or_else(no_such_id).and_then(object_name).map(Self)
     }
+}
+
+/// An id that a resource could have.
+pub(super) fn object_name(id: String) -> Result<String, ReceiverError> {
+    if is_object_name(&id) { Ok(id) } else { Err(no_such_id()) }
 }
 
 /// The `{id}` of a schema or resource type.

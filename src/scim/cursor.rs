@@ -65,7 +65,8 @@ impl CursorScope {
 
     /// The cursor as text.
     ///
-    /// RFC 9865 section 2: cursor values are "URL-safe", made of RFC 3986's unreserved characters.
+    /// RFC 9865 section 2: "Cursor values are URL-safe strings that are opaque to the client", of the characters that
+    /// RFC 3986 section 2.3 calls unreserved.
     pub fn seal(&self, cursor: &Cursor) -> String {
         let (direction, Position { id, list }) = match cursor {
             Cursor::After(position) => (b'>', position),

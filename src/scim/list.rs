@@ -92,7 +92,8 @@ impl ListQuery {
         Ok(query)
     }
 
-    /// Pages by cursor are in the order of creation, the only one that nobody's changes move anybody in. A cursor for
+    /// RFC 9865 section 2.2 would have pages by cursor sorted, too. They are in the order of creation, the only one that
+    /// nobody's changes move anybody in. A cursor for
     /// another order would have to carry the value that is sorted by, and so put names into URLs and logs.
     fn check_cursor(&self, by_index: bool) -> Result<(), ScimError> {
         if by_index {
@@ -147,26 +148,14 @@ impl SortOrder {
     }
 }
 
-/// How many resources a page has.
+/// How many resources a page has, if the client says.
+///
+/// RFC 7644 section 3.4.2.4, and RFC 9865 section 2 as well: "A negative value SHALL be interpreted as "0"." What is no
+/// number at all has a keyword of its own where there is a cursor, RFC 9865 section 2.1.
 fn page_size(text: &str, by_cursor: bool, pages: PageSizes) -> Result<usize, ScimError> {
-    // RFC 7644 section 3.4.2.4: "A negative value SHALL be interpreted as "0"."
-    let count = whole_number("count", text);
-    if !by_cursor {
-        return Ok(count?.min(pages.most));
-    }
-    // RFC 9865 section 2.1: a count that a page by cursor can't have is "invalidCount". An empty page would lead to
-    // itself for ever.
-    match count {
-        Ok(count) if count > 0 => Ok(count.min(pages.most)),
-        Ok(_) | Err(_) => Err(ScimError::typed(
-            ScimType::InvalidCount,
-            format!(
-                "count must be between 1 and {} where cursor is given, not {}",
-                pages.most,
-                excerpt(text)
-            ),
-        )),
-    }
+    let keyword = if by_cursor { ScimType::InvalidCount } else { ScimType::InvalidValue };
+    let count = whole_number("count", text).map_err(|error| ScimError::typed(keyword, error.detail))?;
+    Ok(count.min(pages.most))
 }
 
 /// A number below zero is zero, and one that is too large for the machine is the largest it has.
@@ -205,8 +194,8 @@ pub enum Place {
 
 /// The body that answers a query: one page of what matched.
 ///
-/// RFC 9865 section 2: "nextCursor" is in every answer to a query with a cursor "when returning any page except the
-/// last page", and "is omitted from a response only to indicate that there are no more result pages".
+/// RFC 9865 section 2: every answer to a query with a cursor has a `nextCursor`, but for the last page; that there is
+/// none says that there is nothing more. There is no `previousCursor` on the first page.
 pub fn list_response(total_results: usize, place: Place, resources: Vec<Value>) -> Value {
     let mut body = Map::new();
     body.insert("schemas".to_owned(), vec![LIST_URN].into());

@@ -11,6 +11,7 @@
 //! No function here recurses as deep as a client likes: JSON is refused below a fixed depth, filters
 //! are flat lists.
 
+pub mod bulk;
 mod coerce;
 pub mod cursor;
 pub mod discovery;

@@ -70,7 +70,7 @@ impl Selection<'_> {
         let Some(sort_by) = &self.query.sort_by else {
             // Each kind is in order already; two are to be one list.
             if self.users.is_some() && self.teams.is_some() {
-                all.sort_by_cached_key(Found::position);
+                all.sort_by(|one, other| one.order().cmp(&other.order()));
             }
             return Ok(all);
         };

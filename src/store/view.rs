@@ -125,13 +125,18 @@ impl Found {
         }
     }
 
+    /// What the order of creation compares: ids are ordered by time, and two kinds may share one.
+    pub(super) fn order(&self) -> (&str, u8) {
+        match self {
+            Self::User(user) => (user.id(), 0),
+            Self::Team(team) => (team.id(), 1),
+        }
+    }
+
     /// Its place in the order of creation.
     pub fn position(&self) -> Position {
-        let list = match self {
-            Self::User(_) => 0,
-            Self::Team(_) => 1,
-        };
-        Position { id: self.id().to_owned(), list }
+        let (id, list) = self.order();
+        Position { id: id.to_owned(), list }
     }
 }
 

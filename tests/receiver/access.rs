@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{answer, ask, endpoint::Endpoint, support::Receiver};
 
-const ROUTES: [(&str, &str); 18] = [
+const ROUTES: [(&str, &str); 22] = [
     ("GET", "/Users"),
     ("POST", "/Users"),
     ("POST", "/Users/.search"),
@@ -24,6 +24,10 @@ const ROUTES: [(&str, &str); 18] = [
     ("GET", "/Schemas/x"),
     ("GET", "/Me"),
     ("POST", "/Bulk"),
+    ("POST", "/.search"),
+    ("GET", ""),
+    ("GET", "/"),
+    ("OPTIONS", "/Users"),
     ("GET", "/no/such/url"),
     ("BREW", "/Users"),
 ];

@@ -30,6 +30,10 @@ async fn a_log_at_its_most_talkative_names_nobody_and_no_secret() {
     assert_eq!(send("GET", filter, "").await.status(), 200);
     assert_eq!(send("GET", "/Users?filter=userName%20eq%20who@secret.example", "").await.status(), 400);
     assert_eq!(send("POST", "/Users", r#"{"userName": "who@secret.example" broken"#).await.status(), 400);
+    let bulk = r#"{"Operations": [{"method": "POST", "path": "/Users", "bulkId": "secret-id",
+        "data": {"userName": "who@secret.example", "password": "pass-secret", "title": "bulkId:secret-title"}}]}"#;
+    assert_eq!(send("POST", "/Bulk", bulk).await.status(), 200);
+    assert_eq!(send("GET", "/Users?cursor=secret-cursor", "").await.status(), 400);
     receiver.stop().await;
 
     let log = log.text();

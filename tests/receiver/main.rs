@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 mod access;
+mod advertised;
 mod answers;
+mod bulk;
 mod declared;
 mod end;
 #[path = "../support/endpoint.rs"]

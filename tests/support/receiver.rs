@@ -56,6 +56,12 @@ impl Receiver {
         Self::start_on(plane, namespace, adjust).await
     }
 
+    /// Starts another one in the same namespace, as a second replica or after a restart.
+    pub async fn start_beside(&self) -> Self {
+        let plane = tokio::task::spawn_blocking(shared_plane).await.unwrap();
+        Self::start_on(plane, self.namespace.clone(), |_| ()).await
+    }
+
     /// Starts it on a control plane that the test means to break, and waits until it can answer.
     pub async fn start_on(
         plane: &ControlPlane,

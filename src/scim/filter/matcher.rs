@@ -67,7 +67,7 @@ impl Matcher {
     /// the service provider SHALL treat the attribute as if there is no attribute value". What has no value
     /// matches `ne` and `eq null` and nothing else. Of a multi-valued attribute any value may match. Only
     /// what is in the document can match: `id` and `meta` must have been put there, and a Group's `members`
-    /// never are; see [`Filter::mentions`].
+    /// never are; see [`Filter::top_level`].
     pub fn matches(&self, document: &Document) -> bool {
         self.run(|check| check.holds(document))
     }

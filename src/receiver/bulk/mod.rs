@@ -1,0 +1,31 @@
+//! `/Bulk`, RFC 7644 section 3.7: many writes in one request.
+
+mod execute;
+mod write;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+
+use self::execute::execute;
+use super::{
+    ReceiverError, ReceiverState,
+    auth::{Granted, SendBulk},
+    body::ScimJson,
+    location::Links,
+    respond::Json,
+};
+use crate::scim::bulk::{BulkRequest, response::bulk_response};
+
+/// RFC 7644 section 3.7: the answer is 200 whatever became of the operations, each of which has a status of its own.
+pub(super) async fn bulk(
+    State(state): State<ReceiverState>,
+    granted: Granted<SendBulk>,
+    links: Links,
+    ScimJson(body): ScimJson,
+) -> Result<Response, ReceiverError> {
+    let request = BulkRequest::parse(body, state.settings.bulk_operations)?;
+    let results = execute(&state, &granted, &links, request).await;
+    Ok(Json(bulk_response(results)).into_response())
+}
