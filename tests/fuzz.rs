@@ -49,7 +49,9 @@ fn no_target_needs_more_than_a_small_stack() {
     ];
     let run = move || {
         for (_, target) in targets::TARGETS {
-            inputs.iter().for_each(|input| target(input.as_bytes()));
+            for input in &inputs {
+                target(input.as_bytes());
+            }
         }
     };
     std::thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap();

@@ -115,7 +115,7 @@ fn query(bytes: &[u8]) {
         }
     }
     let _ = Conditions::parse([text], [text]).allow_write("1");
-    let scope = CursorScope::new(&["fuzz"], jiff::Timestamp::UNIX_EPOCH, Duration::from_secs(60));
+    let scope = CursorScope::new(&["fuzz"], jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1));
     if let Some(cursor) = accepted(scope.open(text)) {
         assert_eq!(scope.open(&scope.seal(&cursor)).as_ref(), Ok(&cursor));
     }

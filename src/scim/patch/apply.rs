@@ -65,11 +65,11 @@ struct Aim<'s> {
 
 impl<'s> Patch<'s> {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
-        let (op, value) = (operation.op, operation.value.clone());
+        let (op, value) = (operation.op, operation.value.as_ref());
         match &operation.path {
             Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
             // The URN of the core schema means the resource itself, as no path does.
-            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+            Some(_) | None => self.fields(op, value.unwrap_or(&Value::Null)),
         }
     }
 
@@ -77,14 +77,14 @@ impl<'s> Patch<'s> {
         path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
     }
 
-    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+    fn fields(&mut self, op: PatchOp, value: &Value) -> Result<(), ScimError> {
         match value {
             Value::Object(fields) => {
-                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, key, value))
             }
             other => Err(ScimError::invalid_value(format!(
                 "without a path the value must be an object of attributes, not {}",
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -93,12 +93,12 @@ impl<'s> Patch<'s> {
     ///
     /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
     /// What is read-only is passed over, since Okta sends a group's `id` with its new name.
-    fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
+    fn field(&mut self, op: PatchOp, key: &str, value: &Value) -> Result<(), ScimError> {
         if self.schema.core.is(key) {
             return self.fields(op, value);
         }
         let Ok(path) = PatchPath::parse(key) else {
-            change_raw(&mut self.result.document, key, op, Some(value));
+            change_raw(&mut self.result.document, key, op, Some(value.clone()));
             return Ok(());
         };
         match self.schema.resolve(&path.attribute) {
@@ -112,13 +112,13 @@ impl<'s> Patch<'s> {
                 self.attribute(op, aim, Some(value))
             }
             None => {
-                change_raw(&mut self.result.document, key, op, Some(value));
+                change_raw(&mut self.result.document, key, op, Some(value.clone()));
                 Ok(())
             }
         }
     }
 
-    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         match self.schema.resolve(&path.attribute) {
             Some(Target::Extension(extension)) if path.filter.is_none() => {
                 self.extension(op, extension, value)
@@ -142,7 +142,7 @@ impl<'s> Patch<'s> {
 
     /// A path that the schema does not know. It may still name what the client itself put into the document,
     /// or a part of an extension that only the client knows; all else is most likely a misspelling.
-    fn unknown(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+    fn unknown(&mut self, op: PatchOp, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         let attribute = &path.attribute;
         let document = &mut self.result.document;
         let existing = |document: &Document, name: &str| {
@@ -158,7 +158,7 @@ impl<'s> Patch<'s> {
             return refuse();
         }
         if let Some(key) = existing(document, &attribute.to_string()) {
-            change_raw(document, &key, op, value);
+            change_raw(document, &key, op, value.cloned());
             return Ok(());
         }
         let (holder, name) = match (&attribute.urn, &attribute.sub) {
@@ -176,7 +176,7 @@ impl<'s> Patch<'s> {
         }
         match document.entry(holder).or_insert_with(|| Value::Object(Map::new())) {
             Value::Object(fields) => {
-                change_raw(fields, name, op, value);
+                change_raw(fields, name, op, value.cloned());
                 Ok(())
             }
             _ => refuse(),
@@ -188,7 +188,7 @@ impl<'s> Patch<'s> {
         &mut self,
         op: PatchOp,
         extension: &'s Schema,
-        value: Option<Value>,
+        value: Option<&Value>,
     ) -> Result<(), ScimError> {
         match (op, value) {
             (PatchOp::Remove, _) | (PatchOp::Add | PatchOp::Replace, None | Some(Value::Null)) => {
@@ -203,7 +203,7 @@ impl<'s> Patch<'s> {
                         self.field(op, &qualified, value)?;
                     } else {
                         edit(&mut self.result.document, Some(extension), |known| {
-                            change_raw(known, &key, op, Some(value));
+                            change_raw(known, key, op, Some(value.clone()));
                         });
                     }
                 }
@@ -212,7 +212,7 @@ impl<'s> Patch<'s> {
             (PatchOp::Add | PatchOp::Replace, Some(other)) => Err(ScimError::invalid_value(format!(
                 "{} must be an object of attributes, not {}",
                 extension.id,
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -221,17 +221,18 @@ impl<'s> Patch<'s> {
         extension.is_none() && attribute.name == "members" && self.schema.has_members()
     }
 
-    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<Value>) -> Result<(), ScimError> {
+    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<&Value>) -> Result<(), ScimError> {
         let Aim { extension, attribute, sub, filter } = aim;
         match (extension, attribute.name.as_str()) {
             // Which schemas a document has follows from what is in it.
             (None, "schemas") => return Ok(()),
             (None, "password") => {
                 if op != PatchOp::Remove {
-                    self.result.password = read_password(attribute, value.unwrap_or_default())?;
+                    self.result.password = read_password(attribute, value.cloned().unwrap_or_default())?;
                 }
                 return Ok(());
             }
+            // There may be very many, so they are read where they are.
             _ if self.is_members(extension, attribute) => {
                 self.result.members.extend(change_members(op, filter, sub, value, self.limits)?);
                 return Ok(());
@@ -244,7 +245,7 @@ impl<'s> Patch<'s> {
                 "{at} has a single value, so a filter cannot select among its values"
             )));
         }
-        let (limits, name) = (self.limits, attribute.name.as_str());
+        let (limits, name, value) = (self.limits, attribute.name.as_str(), value.cloned());
         edit(&mut self.result.document, extension, |fields| {
             let old = fields.get_mut(name).map(Value::take);
             let new = if attribute.multi_valued {
