@@ -66,8 +66,9 @@ pub(super) fn answer(
     kinds: Kinds,
     query: &ListQuery,
 ) -> Answer {
-    let users = kinds.users.then(|| Columns::new(query, &state.schemas.user)).transpose()?;
-    let groups = kinds.groups.then(|| Columns::new(query, &state.schemas.group)).transpose()?;
+    let rules = state.rules(tenant);
+    let users = kinds.users.then(|| Columns::new(query, &rules.users.schema)).transpose()?;
+    let groups = kinds.groups.then(|| Columns::new(query, &rules.groups.schema)).transpose()?;
     let scope = scope(state, tenant, kinds, query);
     let start = start(query, &scope)?;
     let selection = Selection {

@@ -107,15 +107,18 @@ impl Projection {
                 retain(&mut kept, &|sub| selects(&only, sub) || is_always(attribute, sub));
             }
         }
+        let is_unasked = |sub: &str| self.only.is_none() && is_returned(attribute, sub, Returned::Request);
         let without = about(&self.without);
         if without.iter().any(|one| one.sub.is_none()) {
             return None;
         }
         retain(&mut kept, &|sub| {
-            (!selects(&without, sub) || is_always(attribute, sub)) && !is_never(attribute, sub)
+            let selected = !selects(&without, sub) || is_always(attribute, sub);
+            selected && !is_unasked(sub) && !is_returned(attribute, sub, Returned::Never)
         });
         match &kept {
-            Value::Object(fields) if fields.is_empty() => None,
+            // Cut down to nothing; what was stored empty is shown as it is.
+            Value::Object(fields) if fields.is_empty() && kept != *value => None,
             _ => Some(kept),
         }
     }
@@ -162,11 +165,11 @@ fn selects(list: &[Selected], sub: &str) -> bool {
 }
 
 fn is_always(attribute: Option<&Attribute>, sub: &str) -> bool {
-    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Always)
+    is_returned(attribute, sub, Returned::Always)
 }
 
-fn is_never(attribute: Option<&Attribute>, sub: &str) -> bool {
-    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Never)
+fn is_returned(attribute: Option<&Attribute>, sub: &str, when: Returned) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == when)
 }
 
 /// Keeps some sub-attributes of a complex value, or of each value of a multi-valued one.

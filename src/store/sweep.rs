@@ -15,11 +15,12 @@ use super::{
     Store,
     api_error::{call, is_not_found},
     claimant::Claimant,
-    claims::Claims,
+    claims::{Claims, claimed},
     error::StoreError,
     membership::Id,
     tenant::TenantKey,
     users::exactly,
+    view::{TeamView, UserView},
 };
 use crate::api::{Team, User, names};
 
@@ -101,20 +102,15 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
             let tenant = lease.labels().get(names::LABEL_TENANT).map(String::as_str).unwrap_or_default();
             let namespace = lease.namespace().unwrap_or_default();
             let tenant = TenantKey::new(&namespace, tenant);
-            let directory = store.directory();
             let swept = match lease.labels().get(names::LABEL_CLAIM).map(String::as_str) {
-                Some(User::ATTRIBUTE) => {
-                    let known = directory.user(&tenant, holder);
-                    let claims = Claims::<User>::new(store.client(), &namespace);
-                    claims
-                        .sweep(&lease, older_than, known.as_ref().map(super::view::UserView::object))
+                Some(User::ATTRIBUTE | User::SCIM_KIND) => {
+                    let known = store.directory().user(&tenant, holder);
+                    sweep_claim::<User>(store, &lease, older_than, known.as_ref().map(UserView::object))
                         .await?
                 }
-                Some(Team::ATTRIBUTE) => {
-                    let known = directory.team(&tenant, holder);
-                    let claims = Claims::<Team>::new(store.client(), &namespace);
-                    claims
-                        .sweep(&lease, older_than, known.as_ref().map(super::view::TeamView::object))
+                Some(Team::ATTRIBUTE | Team::SCIM_KIND) => {
+                    let known = store.directory().team(&tenant, holder);
+                    sweep_claim::<Team>(store, &lease, older_than, known.as_ref().map(TeamView::object))
                         .await?
                 }
                 Some(_) | None => false,
@@ -125,6 +121,20 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
         }
     }
     Ok(())
+}
+
+async fn sweep_claim<K: Claimant>(
+    store: &Store,
+    lease: &Lease,
+    older_than: Timestamp,
+    known: Option<&K>,
+) -> Result<bool, StoreError> {
+    let (client, namespace) = (store.client(), lease.namespace().unwrap_or_default());
+    let claims = match claimed(lease) {
+        Some(unique) => Claims::on(client, &namespace, &unique),
+        None => Claims::new(client, &namespace),
+    };
+    claims.sweep(lease, older_than, known).await
 }
 
 async fn sweep_placeholders<K>(store: &Store, namespace: &str) -> Result<(), StoreError>

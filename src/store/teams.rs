@@ -27,6 +27,7 @@ use crate::{
         Document, ScimError,
         fold::fold_case,
         member::{MemberChange, MemberRef},
+        rules::Unique,
         version::Conditions,
     },
 };
@@ -40,6 +41,7 @@ impl Store {
         tenant: &TenantKey,
         document: Document,
         members: Vec<MemberRef>,
+        unique: &[Unique],
     ) -> Result<TeamView, StoreError> {
         self.check_can_answer()?;
         let changes = [MemberChange::Add(members)];
@@ -61,6 +63,14 @@ impl Store {
             };
             let spec = TeamSpec { membership, ..planned.clone() };
             let team = Team { metadata: new_meta(tenant, &id), spec, status: None };
+            let gained = match self.gain(tenant, unique, None, &team).await {
+                Ok(gained) => gained,
+                Err(error) => {
+                    self.drop_slices(tenant, team.spec.membership.slices);
+                    claims.give_up(held).await;
+                    return Err(error);
+                }
+            };
             match self.post_team(&api, &team, &id).await {
                 Ok(team) => {
                     let team = self.took_in_team(tenant, team).await?;
@@ -77,6 +87,7 @@ impl Store {
                         attempts.next(&error).await?;
                     } else {
                         claims.give_up(held).await;
+                        gained.give_up().await;
                         return Err(error.into());
                     }
                 }
@@ -91,6 +102,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
     ) -> Result<TeamView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -111,7 +123,7 @@ impl Store {
             if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan).await? {
+            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan, unique).await? {
                 let team = self.took_in_team(tenant, team).await?;
                 drop(turn);
                 self.acknowledge(&Written::of(team.object())).await?;
@@ -128,6 +140,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.teams_api(tenant);
@@ -142,6 +155,7 @@ impl Store {
                 Ok(deleted) => {
                     let name = &current.0.spec.display_name;
                     Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
+                    self.release(tenant, unique, current.object(), None).await;
                     let written = if let Some(team) = deleted.left() {
                         let written = Written::of(&team);
                         self.take_in_team(team).await?;
@@ -178,7 +192,7 @@ impl Store {
         }
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
         match self
-            .change_team(tenant, team, &Conditions::default(), |document| Ok((document, gone.clone())))
+            .change_team(tenant, team, &Conditions::default(), &[], |document| Ok((document, gone.clone())))
             .await
         {
             Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
@@ -193,6 +207,7 @@ impl Store {
         current: &Team,
         wanted: TeamSpec,
         plan: Plan,
+        unique: &[Unique],
     ) -> Result<Option<Team>, StoreError> {
         let id = current.name_any();
         let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
@@ -216,12 +231,23 @@ impl Store {
         let mut team = Team { metadata: current.metadata.clone(), spec, status: current.status.clone() };
         touch(&mut team.metadata);
         adopt(&mut team.metadata, tenant);
+        let gained = match self.gain(tenant, unique, Some(current), &team).await {
+            Ok(gained) => gained,
+            Err(error) => {
+                self.drop_slices(tenant, staged);
+                if let Some(held) = held {
+                    claims.give_up(held).await;
+                }
+                return Err(error);
+            }
+        };
         match call(self.teams_api(tenant).replace(&id, &post_params(), &team)).await {
             Ok(stored) => {
                 self.drop_slices(tenant, dropped);
                 if renamed {
                     claims.release(tenant, &current.spec.display_name, &id).await;
                 }
+                self.release(tenant, unique, current, Some(&stored)).await;
                 Ok(Some(stored))
             }
             Err(error) => {
@@ -230,6 +256,7 @@ impl Store {
                     if let Some(held) = held {
                         claims.give_up(held).await;
                     }
+                    gained.give_up().await;
                 }
                 if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
             }

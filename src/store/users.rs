@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::{Api, api::DeleteParams, api::Preconditions};
+use serde_json::Value;
 
 use super::{
     Store,
@@ -19,14 +20,19 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case, version::Conditions},
+    scim::{Document, ScimError, fold::fold_case, rules::Unique, version::Conditions},
 };
 
 const KIND: &str = "User";
 
 impl Store {
     /// Stores a new user and gives it an id.
-    pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+    pub async fn create_user(
+        &self,
+        tenant: &TenantKey,
+        document: Document,
+        unique: &[Unique],
+    ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
         self.check_unused::<User>(tenant, &spec.user_name, None).await?;
@@ -37,6 +43,13 @@ impl Store {
             let id = new_id();
             let held = claims.acquire(tenant, &spec.user_name, &id).await?;
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
+            let gained = match self.gain(tenant, unique, None, &user).await {
+                Ok(gained) => gained,
+                Err(error) => {
+                    claims.give_up(held).await;
+                    return Err(error);
+                }
+            };
             match self.post_user(&api, &user, &id).await {
                 Ok(user) => {
                     let user = self.took_in_user(user);
@@ -49,6 +62,7 @@ impl Store {
                     // What may have been stored keeps its claim, so that the name stays unique.
                     if !is_ambiguous(&error) {
                         claims.give_up(held).await;
+                        gained.give_up().await;
                     }
                     return Err(error.into());
                 }
@@ -63,6 +77,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -70,7 +85,7 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            let wanted = spec(tenant, keep_active(&current, change(current.document())?))?;
+            let wanted = changed_spec(tenant, &current, change(current.document())?)?;
             if wanted == current.0.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
@@ -80,7 +95,7 @@ impl Store {
             if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
                 let user = self.took_in_user(user);
                 drop(turn);
                 self.acknowledge(&Written::of(user.object())).await?;
@@ -97,6 +112,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let api = self.users_api(tenant);
@@ -114,6 +130,7 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
+                    self.release(tenant, unique, current.object(), None).await;
                     let written = if let Some(user) = deleted.left() {
                         Written::of(self.took_in_user(user).object())
                     } else {
@@ -171,6 +188,7 @@ impl Store {
         tenant: &TenantKey,
         current: &User,
         wanted: UserSpec,
+        unique: &[Unique],
     ) -> Result<Option<User>, StoreError> {
         let id = current.metadata.name.as_deref().unwrap_or_default();
         let claims = Claims::<User>::new(self.client(), &tenant.namespace);
@@ -184,16 +202,29 @@ impl Store {
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
         adopt(&mut user.metadata, tenant);
+        let gained = match self.gain(tenant, unique, Some(current), &user).await {
+            Ok(gained) => gained,
+            Err(error) => {
+                if let Some(held) = held {
+                    claims.give_up(held).await;
+                }
+                return Err(error);
+            }
+        };
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
                 if renamed {
                     claims.release(tenant, &current.spec.user_name, id).await;
                 }
+                self.release(tenant, unique, current, Some(&stored)).await;
                 Ok(Some(stored))
             }
             Err(error) => {
-                if let Some(held) = held.filter(|_| !is_ambiguous(&error)) {
-                    claims.give_up(held).await;
+                if !is_ambiguous(&error) {
+                    if let Some(held) = held {
+                        claims.give_up(held).await;
+                    }
+                    gained.give_up().await;
                 }
                 if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
             }
@@ -216,12 +247,15 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
 }
 
+/// The spec that a changed document says. Where it says nothing of `active`, access stays as it is.
+///
 /// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
 /// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
 /// somebody who was locked out is what it was.
-fn keep_active(current: &UserView, mut document: Document) -> Document {
-    document.entry("active").or_insert_with(|| current.object().spec.active.into());
-    document
+fn changed_spec(tenant: &TenantKey, current: &UserView, document: Document) -> Result<UserSpec, StoreError> {
+    let says_active = document.get("active").is_some_and(Value::is_boolean);
+    let spec = spec(tenant, document)?;
+    Ok(if says_active { spec } else { UserSpec { active: current.object().spec.active, ..spec } })
 }
 
 pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {

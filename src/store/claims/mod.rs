@@ -4,9 +4,10 @@
 //! exclusive, whatever replicas and caches do. A Lease, because it is small, built in, and has the fields that a claim
 //! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe.
 
+mod about;
 mod protocol;
 
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -17,17 +18,20 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
 };
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use self::protocol::{Claim, Holder, Step};
+pub(super) use self::about::claimed;
+use self::{
+    about::About,
+    protocol::{Claim, Holder, Step},
+};
 use super::{
     api_error::{call, is_already_exists, is_conflict, is_not_found},
     claimant::Claimant,
     error::StoreError,
     tenant::TenantKey,
 };
-use crate::{api::names, scim::fold::fold_case};
+use crate::{api::names, scim::rules::Unique};
 
 /// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
 /// shorter than an identity provider's patience.
@@ -36,9 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The claims of one kind of object in one namespace.
+/// The claims of one kind of object in one namespace, on one attribute.
 #[derive(Clone, Debug)]
 pub(super) struct Claims<K: Claimant> {
+    about: About,
     leases: Api<Lease>,
     holders: Api<K>,
 }
@@ -63,7 +68,17 @@ pub(super) enum Owner {
 
 impl<K: Claimant> Claims<K> {
     pub(super) fn new(client: &Client, namespace: &str) -> Self {
+        Self::about(client, namespace, About::Name)
+    }
+
+    /// Claims on another attribute than the name of the object. Its values come as [`Unique::values`] gives them.
+    pub(super) fn on(client: &Client, namespace: &str, unique: &Unique) -> Self {
+        Self::about(client, namespace, About::Attribute(unique.clone()))
+    }
+
+    fn about(client: &Client, namespace: &str, about: About) -> Self {
         Self {
+            about,
             leases: Api::namespaced(client.clone(), namespace),
             holders: Api::namespaced(client.clone(), namespace),
         }
@@ -77,8 +92,8 @@ impl<K: Claimant> Claims<K> {
         value: &str,
         id: &str,
     ) -> Result<Held, StoreError> {
-        let folded = fold_case(value);
-        let name = claim_name::<K>(tenant, &folded);
+        let folded = self.about.comparable(value);
+        let name = self.about.claim::<K>(tenant, &folded);
         let patience_ends = Instant::now() + PATIENCE;
         let mut fenced: Option<String> = None;
         loop {
@@ -91,7 +106,12 @@ impl<K: Claimant> Claims<K> {
             let version = lease.as_ref().and_then(ResourceExt::resource_version);
             let was_fenced = fenced.is_some() && fenced == version;
             let written = match protocol::acquire(claim, holder, Instant::now() < patience_ends, was_fenced) {
-                Step::Taken => return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE }),
+                Step::Taken => {
+                    return Err(StoreError::Taken {
+                        kind: K::SCIM_KIND,
+                        attribute: self.about.path::<K>().to_owned(),
+                    });
+                }
                 Step::Wait => {
                     tokio::time::sleep(LOOK_AGAIN).await;
                     continue;
@@ -103,10 +123,10 @@ impl<K: Claimant> Claims<K> {
                     continue;
                 }
                 Step::Create => {
-                    call(self.leases.create(&params(), &lease_of::<K>(tenant, &name, id, None))).await
+                    call(self.leases.create(&params(), &self.lease(tenant, &name, id, None))).await
                 }
                 Step::Refresh | Step::TakeOver => {
-                    let lease = lease_of::<K>(tenant, &name, id, version);
+                    let lease = self.lease(tenant, &name, id, version);
                     return match call(self.leases.replace(&name, &params(), &lease)).await {
                         Ok(lease) => Ok(held(name, &lease, claim == Claim::Ours)),
                         Err(error) if is_conflict(&error) || is_not_found(&error) => continue,
@@ -130,7 +150,7 @@ impl<K: Claimant> Claims<K> {
         value: &str,
         id: &str,
     ) -> Result<Owner, StoreError> {
-        let name = claim_name::<K>(tenant, &fold_case(value));
+        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
         let lease = call(self.leases.get_opt(&name)).await?;
         if read_claim(lease.as_ref(), id).0 == Claim::Ours {
             return Ok(Owner::It);
@@ -157,7 +177,7 @@ impl<K: Claimant> Claims<K> {
 
     /// Deletes the claim of `value`, if `id` holds it.
     pub(super) async fn release(&self, tenant: &TenantKey, value: &str, id: &str) {
-        let name = claim_name::<K>(tenant, &fold_case(value));
+        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
         match call(self.leases.get_opt(&name)).await {
             Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
                 self.delete(&name, lease.resource_version()).await;
@@ -189,8 +209,10 @@ impl<K: Claimant> Claims<K> {
         }
         let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
         // The name is a hash of the value that it keeps, so the holder's value tells whether it is used.
-        let uses_it =
-            |object: &K| claim_name::<K>(&tenant, &fold_case(object.unique_value())) == lease.name_any();
+        let uses_it = |object: &K| {
+            let values = self.about.values(object);
+            values.iter().any(|value| self.about.claim::<K>(&tenant, value) == lease.name_any())
+        };
         if known.is_some_and(uses_it) {
             return Ok(false);
         }
@@ -233,7 +255,7 @@ impl<K: Claimant> Claims<K> {
                 .is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
             {
                 Holder::Placeholder
-            } else if object.tenant() == tenant.name.as_ref() && fold_case(object.unique_value()) == folded {
+            } else if object.tenant() == tenant.name.as_ref() && self.about.uses(&object, folded) {
                 Holder::UsesIt
             } else {
                 Holder::UsesAnother
@@ -255,7 +277,7 @@ impl<K: Claimant> Claims<K> {
                 Err(error) => Err(error.into()),
             };
         };
-        if object.meta().deletion_timestamp.is_some() || fold_case(object.unique_value()) == folded {
+        if object.meta().deletion_timestamp.is_some() || self.about.uses(&object, folded) {
             return Ok(());
         }
         object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), Timestamp::now().to_string());
@@ -263,6 +285,29 @@ impl<K: Claimant> Claims<K> {
             Ok(_) => Ok(()),
             Err(error) if is_conflict(&error) || is_not_found(&error) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lease(&self, tenant: &TenantKey, name: &str, id: &str, resource_version: Option<String>) -> Lease {
+        let labels = [
+            (names::LABEL_MANAGED_BY, names::MANAGER),
+            (names::LABEL_TENANT, &tenant.name),
+            (names::LABEL_CLAIM, self.about.label::<K>()),
+        ];
+        Lease {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                namespace: Some(tenant.namespace.to_string()),
+                labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+                annotations: self.about.annotations(),
+                resource_version,
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(id.to_owned()),
+                acquire_time: Some(MicroTime(Timestamp::now())),
+                ..LeaseSpec::default()
+            }),
         }
     }
 }
@@ -290,49 +335,5 @@ fn may_be_created(id: &str) -> bool {
 /// The name of the claim that an object should have.
 pub(super) fn claim_of<K: Claimant>(object: &K) -> String {
     let tenant = TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant());
-    claim_name::<K>(&tenant, &fold_case(object.unique_value()))
-}
-
-/// The name keeps the value itself out of object names and logs; 160 bits of SHA-256 don't collide.
-fn claim_name<K: Claimant>(tenant: &TenantKey, folded: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(tenant.name.as_bytes())
-        .chain_update([0])
-        .chain_update(K::ATTRIBUTE)
-        .chain_update([0])
-        .chain_update(folded)
-        .finalize();
-    let mut name = format!("{}-", K::ATTRIBUTE.to_ascii_lowercase());
-    for byte in digest.iter().take(20) {
-        // Writing to a String does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
-
-fn lease_of<K: Claimant>(
-    tenant: &TenantKey,
-    name: &str,
-    id: &str,
-    resource_version: Option<String>,
-) -> Lease {
-    let labels = [
-        (names::LABEL_MANAGED_BY, names::MANAGER),
-        (names::LABEL_TENANT, &tenant.name),
-        (names::LABEL_CLAIM, K::ATTRIBUTE),
-    ];
-    Lease {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(tenant.namespace.to_string()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            resource_version,
-            ..ObjectMeta::default()
-        },
-        spec: Some(LeaseSpec {
-            holder_identity: Some(id.to_owned()),
-            acquire_time: Some(MicroTime(Timestamp::now())),
-            ..LeaseSpec::default()
-        }),
-    }
+    About::Name.claim::<K>(&tenant, &About::Name.comparable(object.unique_value()))
 }
