@@ -30,8 +30,8 @@ fn every_example_of_the_rfcs_that_is_replayed_is_in_the_table() {
     let named: Vec<&str> = rows().flat_map(|row| names(row.last().unwrap())).collect();
     let folder = root().join("tests/dialogues/rfc");
     let examples = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let names = examples.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
-    let forgotten: Vec<String> = names
+    let stems = examples.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
+    let forgotten: Vec<String> = stems
         .filter(|name| name.starts_with("764") || name.starts_with("986"))
         .filter(|name| !named.contains(&format!("rfc/{name}").as_str()))
         .collect();
