@@ -84,7 +84,7 @@ pub(super) async fn schema(
 }
 
 /// RFC 7644 section 4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403
-/// (Forbidden) to ensure that clients cannot incorrectly assume that any matching conditions [...] are met."
+/// (Forbidden) to ensure that clients cannot incorrectly assume that any matching conditions specified in a filter are true."
 fn refuse_filter(query: Option<&str>) -> Result<(), ScimError> {
     if parameters(query).iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
         return Err(ScimError::new(403, "what the service can do can't be filtered; ask without a filter"));

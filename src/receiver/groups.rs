@@ -116,7 +116,7 @@ pub(super) async fn patch(
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
     } else {
-        Ok(respond::changed(&team.version()))
+        Ok(respond::changed(&team.version(), &links.group(&id)))
     }
 }
 

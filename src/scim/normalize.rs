@@ -182,7 +182,7 @@ impl<'s> Reader<'s> {
             }
             (None, "members") if self.schema.has_members() => {
                 if !value.is_null() {
-                    self.result.members = Some(member::parse(value, self.limits)?);
+                    self.result.members = Some(member::parse(&value, self.limits)?);
                 }
                 return Ok(());
             }

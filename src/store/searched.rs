@@ -52,3 +52,144 @@ fn members(directory: &Directory, tenant: &TenantKey, team: &str) -> Value {
     let members = directory.team_with_members(tenant, team).map(|(_, members)| members);
     members.iter().flat_map(|members| members.iter()).map(|id| json!({ "value": id.as_ref() })).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+    use serde_json::Map;
+
+    use super::*;
+    use crate::{
+        api::User,
+        scim::{Limits, filter::evaluate, normalize::normalize},
+        store::view::UserView,
+    };
+
+    const ENTERPRISE: &str = crate::scim::schema::ENTERPRISE_USER_URN;
+
+    proptest! {
+        #[test]
+        fn a_filter_finds_in_the_part_what_it_finds_in_the_whole(body in user(), text in filter()) {
+            let schema = ResourceSchema::user();
+            let found = found(&body);
+            let Found::User(view) = &found else { return Ok(()) };
+            let mut whole = view.document();
+            whole.insert("id".to_owned(), found.id().into());
+            let filter = Filter::parse(&text).unwrap();
+            let part = Searched::in_filter(&filter, &schema)
+                .document(&Directory::default(), &TenantKey::new("a", "b"), &found);
+            let expected = evaluate(&filter, &schema, &whole).unwrap();
+            prop_assert_eq!(evaluate(&filter, &schema, &part).unwrap(), expected, "{} of {:?}", text, whole);
+            // What the filter doesn't name is not taken out of the object, which is what makes this cheap.
+            prop_assert!(part.keys().all(|name| whole.contains_key(name)));
+        }
+    }
+
+    fn found(body: &Map<String, Value>) -> Found {
+        let normalized = normalize(Value::Object(body.clone()), &ResourceSchema::user(), &Limits::default());
+        let spec = codec::user_spec("okta", normalized.unwrap().document).unwrap();
+        Found::User(UserView(Arc::new(User::new("0190-ada", spec))))
+    }
+
+    /// Attributes that have fields, that have none, and that their fields can't say.
+    fn user() -> impl Strategy<Value = Map<String, Value>> {
+        let field = (name(), value()).prop_filter_map("the types must fit", |(name, value)| {
+            let schema = ResourceSchema::user();
+            let body = Map::from_iter([("userName".to_owned(), "ada".into()), (name.clone(), value.clone())]);
+            normalize(Value::Object(body), &schema, &Limits::default()).ok().map(|_| (name, value))
+        });
+        ("[abAB]{1,2}", vec(field, 0..8)).prop_map(|(user_name, fields)| {
+            let mut body = Map::from_iter(fields);
+            body.insert("userName".to_owned(), user_name.into());
+            body
+        })
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        let names = [
+            "externalId",
+            "active",
+            "displayName",
+            "name",
+            "nickName",
+            "title",
+            "emails",
+            "roles",
+            "addresses",
+            "photos",
+            "hat",
+            "tenantRef",
+            "attributes",
+            "enterprise",
+            "urn:x:Custom",
+            ENTERPRISE,
+        ];
+        select(names.to_vec()).prop_map(str::to_owned)
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let text = || "[abAB]{1,2}";
+        let element = (text(), select(vec!["type", "display", "odd", "country"]), text())
+            .prop_map(|(value, label, text)| json!({ "value": value, (label): text }));
+        let object =
+            vec((select(vec!["givenName", "familyName", "department", "manager", "odd"]), text()), 1..3)
+                .prop_map(|fields| {
+                    fields.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect()
+                })
+                .prop_map(Value::Object);
+        prop_oneof![
+            text().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            vec(element, 1..3).prop_map(Value::from),
+            object,
+        ]
+    }
+
+    fn filter() -> impl Strategy<Value = String> {
+        let path = select(vec![
+            "id",
+            "userName",
+            "ExternalId",
+            "active",
+            "displayName",
+            "name",
+            "name.givenName",
+            "nickName",
+            "title",
+            "emails",
+            "emails.type",
+            "emails.value",
+            "roles",
+            "addresses.country",
+            "photos.display",
+            "hat",
+            "enterprise",
+            "schemas",
+            "urn:x:Custom",
+            "urn:ietf:params:scim:schemas:core:2.0:User:title",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+        ]);
+        let term = prop_oneof![
+            (path.clone(), "eq|ne|co|sw|gt|le", "[abAB]{0,2}").prop_filter_map(
+                "the operator must fit the type",
+                |(path, op, text)| {
+                    let text = format!("{path} {op} \"{text}\"");
+                    Filter::parse(&text).unwrap().compile(&ResourceSchema::user()).is_ok().then_some(text)
+                }
+            ),
+            path.prop_map(|path| format!("{path} pr")),
+            "active (eq|ne) (true|false|null)",
+            "(emails|roles)\\[type eq \"[abAB]\" or value sw \"[ab]\"\\]",
+        ];
+        term.prop_recursive(3, 12, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), "and|or", inner.clone())
+                    .prop_map(|(one, op, other)| format!("({one}) {op} ({other})")),
+                inner.prop_map(|inner| format!("not ({inner})")),
+            ]
+        })
+    }
+}

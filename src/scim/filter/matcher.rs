@@ -63,7 +63,7 @@ impl Matcher {
 
     /// Whether a document in canonical form matches.
     ///
-    /// RFC 7644 section 3.4.2.2: "For filtered attributes that are not part of a particular resource type,
+    /// RFC 7644 section 3.4.2.1: "For filtered attributes that are not part of a particular resource type,
     /// the service provider SHALL treat the attribute as if there is no attribute value". What has no value
     /// matches `ne` and `eq null` and nothing else. Of a multi-valued attribute any value may match. Only
     /// what is in the document can match: `id` and `meta` must have been put there, and a Group's `members`

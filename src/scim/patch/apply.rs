@@ -70,11 +70,11 @@ struct Aim<'s> {
 
 impl<'s> Patch<'s> {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
-        let (op, value) = (operation.op, operation.value.clone());
+        let (op, value) = (operation.op, operation.value.as_ref());
         match &operation.path {
             Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
             // The URN of the core schema means the resource itself, as no path does.
-            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+            Some(_) | None => self.fields(op, value.unwrap_or(&Value::Null)),
         }
     }
 
@@ -82,14 +82,14 @@ impl<'s> Patch<'s> {
         path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
     }
 
-    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+    fn fields(&mut self, op: PatchOp, value: &Value) -> Result<(), ScimError> {
         match value {
             Value::Object(fields) => {
-                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, key, value))
             }
             other => Err(ScimError::invalid_value(format!(
                 "without a path the value must be an object of attributes, not {}",
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -97,7 +97,7 @@ impl<'s> Patch<'s> {
     /// One attribute of an operation without a path.
     ///
     /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
-    fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
+    fn field(&mut self, op: PatchOp, key: &str, value: &Value) -> Result<(), ScimError> {
         if self.schema.core.is(key) {
             return self.fields(op, value);
         }
@@ -106,7 +106,7 @@ impl<'s> Patch<'s> {
             // A bracket makes it a path that is broken; anything else may be a name of the client's own.
             Err(error) if key.contains('[') => return Err(error),
             Err(_) => {
-                change_raw(&mut self.result.document, key, op, Some(value));
+                change_raw(&mut self.result.document, key, op, Some(value.clone()));
                 return Ok(());
             }
         };
@@ -115,16 +115,16 @@ impl<'s> Patch<'s> {
             Some(Target::Attribute { extension, attribute, sub }) => {
                 let sub = after_filter(&path, attribute)?.or(sub);
                 if attribute.is_read_only() || sub.is_some_and(Attribute::is_read_only) {
-                    return self.read_only_field(attribute, &value);
+                    return self.read_only_field(attribute, value);
                 }
                 let aim = Aim { extension, attribute, sub, filter: path.filter.as_ref() };
                 self.attribute(op, aim, Some(value))
             }
-            None if is_own(&path, self.schema, &value) => {
-                change_raw(&mut self.result.document, key, op, Some(value));
+            None if is_own(&path, self.schema, value) => {
+                change_raw(&mut self.result.document, key, op, Some(value.clone()));
                 Ok(())
             }
-            None => change_unknown(&mut self.result.document, self.schema, op, &path, Some(value)),
+            None => change_unknown(&mut self.result.document, self.schema, op, &path, Some(value.clone())),
         }
     }
 
@@ -139,7 +139,7 @@ impl<'s> Patch<'s> {
         Err(read_only(attribute))
     }
 
-    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         match self.schema.resolve(&path.attribute) {
             Some(Target::Extension(extension)) if path.filter.is_none() => {
                 self.extension(op, extension, value)
@@ -158,7 +158,7 @@ impl<'s> Patch<'s> {
                 self.attribute(op, Aim { extension, attribute, sub, filter: path.filter.as_ref() }, value)
             }
             Some(Target::Extension(_)) | None => {
-                change_unknown(&mut self.result.document, self.schema, op, path, value)
+                change_unknown(&mut self.result.document, self.schema, op, path, value.cloned())
             }
         }
     }
@@ -168,7 +168,7 @@ impl<'s> Patch<'s> {
         &mut self,
         op: PatchOp,
         extension: &'s Schema,
-        value: Option<Value>,
+        value: Option<&Value>,
     ) -> Result<(), ScimError> {
         match (op, value) {
             (PatchOp::Remove, _) | (PatchOp::Add | PatchOp::Replace, None | Some(Value::Null)) => {
@@ -186,7 +186,7 @@ impl<'s> Patch<'s> {
                         self.field(op, &qualified, value)?;
                     } else {
                         edit(&mut self.result.document, Some(extension), |known| {
-                            change_raw(known, &key, op, Some(value));
+                            change_raw(known, key, op, Some(value.clone()));
                         });
                     }
                 }
@@ -195,7 +195,7 @@ impl<'s> Patch<'s> {
             (PatchOp::Add | PatchOp::Replace, Some(other)) => Err(ScimError::invalid_value(format!(
                 "{} must be an object of attributes, not {}",
                 extension.id,
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -204,17 +204,18 @@ impl<'s> Patch<'s> {
         extension.is_none() && attribute.name == "members" && self.schema.has_members()
     }
 
-    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<Value>) -> Result<(), ScimError> {
+    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<&Value>) -> Result<(), ScimError> {
         let Aim { extension, attribute, sub, filter } = aim;
         match (extension, attribute.name.as_str()) {
             // Which schemas a document has follows from what is in it.
             (None, "schemas") => return Ok(()),
             (None, "password") => {
                 if op != PatchOp::Remove {
-                    self.result.password = read_password(attribute, value.unwrap_or_default())?;
+                    self.result.password = read_password(attribute, value.cloned().unwrap_or_default())?;
                 }
                 return Ok(());
             }
+            // There may be very many, so they are read where they are.
             _ if self.is_members(extension, attribute) => {
                 self.result.members.extend(change_members(op, filter, sub, value, self.limits)?);
                 return Ok(());
@@ -227,7 +228,7 @@ impl<'s> Patch<'s> {
                 "{at} has a single value, so a filter cannot select among its values"
             )));
         }
-        let (limits, name) = (self.limits, attribute.name.as_str());
+        let (limits, name, value) = (self.limits, attribute.name.as_str(), value.cloned());
         edit(&mut self.result.document, extension, |fields| {
             let old = fields.get_mut(name).map(Value::take);
             let new = if attribute.multi_valued {
