@@ -195,7 +195,7 @@ fn answer(
     projection: &Projection,
 ) -> Answer {
     let document = show(state, tenant, links, team, projection)?;
-    Ok(respond::resource(status, &document, projection, &state.rules(tenant).groups.schema))
+    Ok(respond::resource(status, document, projection, &state.rules(tenant).groups.schema))
 }
 
 /// A group as a client sees it. Members are read only for those who want them.

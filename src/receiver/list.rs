@@ -85,7 +85,7 @@ pub(super) fn answer(
             Found::Team(_) => &groups,
         };
         if let Some(columns) = columns {
-            resources.push(columns.cut(&columns.show(state, tenant, links, found)?).into());
+            resources.push(columns.cut(columns.show(state, tenant, links, found)?).into());
         }
     }
     let body = list_response(page.total, place(&start, query, &page, &scope), resources);
@@ -117,7 +117,7 @@ impl<'a> Columns<'a> {
         })
     }
 
-    fn cut(&self, document: &Document) -> Document {
+    fn cut(&self, document: Document) -> Document {
         self.projection.apply(document, self.schema)
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn user(user: &UserView, groups: Option<Vec<GroupView>>, links: &Link
 /// The JSON of a user who is in no group, with the attributes that are returned by default; for benchmarks.
 pub fn user_json(user: &UserView, base: &str, schema: &ResourceSchema) -> String {
     let document = self::user(user, None, &Links::new(base.to_owned()));
-    Value::Object(Projection::default().apply(&document, schema)).to_string()
+    Value::Object(Projection::default().apply(document, schema)).to_string()
 }
 
 /// A group as RFC 7643 section 4.2 describes it. Where `members` is `None`, it is left out.

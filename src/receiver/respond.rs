@@ -24,16 +24,16 @@ impl IntoResponse for Json {
 /// One resource, cut down to what was asked for, with its version and where it is.
 pub(super) fn resource(
     status: StatusCode,
-    document: &Document,
+    document: Document,
     projection: &Projection,
     schema: &ResourceSchema,
 ) -> Response {
-    let body = Value::Object(projection.apply(document, schema)).to_string();
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, SCIM_JSON)]);
-    headers.extend(meta_header(document, "version").map(|value| (ETAG, value)));
+    headers.extend(meta_header(&document, "version").map(|value| (ETAG, value)));
     // The examples of RFC 7644 sections 3.4.1 and 3.5.1 have Location on every answer with a resource, not on a creation
     // alone.
-    headers.extend(meta_header(document, "location").map(|value| (LOCATION, value)));
+    headers.extend(meta_header(&document, "location").map(|value| (LOCATION, value)));
+    let body = Value::Object(projection.apply(document, schema)).to_string();
     (status, headers, body).into_response()
 }
 

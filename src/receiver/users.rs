@@ -232,5 +232,5 @@ fn answer(
     projection: &Projection,
 ) -> Answer {
     let document = show(state, tenant, links, user, projection)?;
-    Ok(respond::resource(status, &document, projection, &state.rules(tenant).users.schema))
+    Ok(respond::resource(status, document, projection, &state.rules(tenant).users.schema))
 }
