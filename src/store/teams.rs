@@ -155,7 +155,7 @@ impl Store {
                 Ok(deleted) => {
                     let name = &current.0.spec.display_name;
                     Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
-                    self.release(tenant, unique, current.object(), None).await;
+                    self.release(tenant, unique, current.object()).await;
                     let written = if let Some(team) = deleted.left() {
                         let written = Written::of(&team);
                         self.take_in_team(team).await?;
@@ -241,13 +241,15 @@ impl Store {
                 return Err(error);
             }
         };
+        let old = if renamed { claims.note(tenant, &current.spec.display_name, &id).await } else { None };
+        let losing = self.losing(tenant, unique, current, &team).await;
         match call(self.teams_api(tenant).replace(&id, &post_params(), &team)).await {
             Ok(stored) => {
                 self.drop_slices(tenant, dropped);
-                if renamed {
-                    claims.release(tenant, &current.spec.display_name, &id).await;
+                if let Some(old) = old {
+                    claims.give_up(old).await;
                 }
-                self.release(tenant, unique, current, Some(&stored)).await;
+                losing.give_up().await;
                 Ok(Some(stored))
             }
             Err(error) => {

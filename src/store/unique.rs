@@ -16,12 +16,12 @@ use super::{
 };
 use crate::scim::rules::Unique;
 
-/// Claims that were taken for a write.
+/// Claims that were taken for a write, or that it makes needless.
 #[derive(Debug)]
 pub(super) struct Gained<K: Claimant>(Vec<(Claims<K>, Held)>);
 
 impl<K: Claimant> Gained<K> {
-    /// After the write has failed for good.
+    /// After the write has failed for good; or of those that it made needless, after it is stored.
     pub(super) async fn give_up(self) {
         for (claims, held) in self.0 {
             claims.give_up(held).await;
@@ -59,16 +59,30 @@ impl Store {
         Ok(gained)
     }
 
-    /// Gives up the claims on values that `before` had and `after` has not. What fails is swept later.
-    pub(super) async fn release<K: Claimant>(
+    /// The claims on values that `before` has and `after` has not, to be given up once `after` is stored.
+    pub(super) async fn losing<K: Claimant>(
         &self,
         tenant: &TenantKey,
         unique: &[Unique],
         before: &K,
-        after: Option<&K>,
-    ) {
+        after: &K,
+    ) -> Gained<K> {
+        let mut losing = Gained(Vec::new());
         let id = before.meta().name.as_deref().unwrap_or_default();
-        for (attribute, values) in moved(unique, Some(before), after) {
+        for (attribute, values) in moved(unique, Some(before), Some(after)) {
+            let claims = Claims::<K>::on(self.client(), &tenant.namespace, attribute);
+            for value in values {
+                let noted = claims.note(tenant, &value, id).await;
+                losing.0.extend(noted.map(|held| (claims.clone(), held)));
+            }
+        }
+        losing
+    }
+
+    /// Gives up the claims of an object that is gone. What fails is swept later.
+    pub(super) async fn release<K: Claimant>(&self, tenant: &TenantKey, unique: &[Unique], gone: &K) {
+        let id = gone.meta().name.as_deref().unwrap_or_default();
+        for (attribute, values) in moved(unique, Some(gone), None) {
             let claims = Claims::<K>::on(self.client(), &tenant.namespace, attribute);
             for value in values {
                 claims.release(tenant, &value, id).await;

@@ -130,7 +130,7 @@ impl Store {
                     Claims::<User>::new(self.client(), &tenant.namespace)
                         .release(tenant, user_name, id)
                         .await;
-                    self.release(tenant, unique, current.object(), None).await;
+                    self.release(tenant, unique, current.object()).await;
                     let written = if let Some(user) = deleted.left() {
                         Written::of(self.took_in_user(user).object())
                     } else {
@@ -211,12 +211,14 @@ impl Store {
                 return Err(error);
             }
         };
+        let old = if renamed { claims.note(tenant, &current.spec.user_name, id).await } else { None };
+        let losing = self.losing(tenant, unique, current, &user).await;
         match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
             Ok(stored) => {
-                if renamed {
-                    claims.release(tenant, &current.spec.user_name, id).await;
+                if let Some(old) = old {
+                    claims.give_up(old).await;
                 }
-                self.release(tenant, unique, current, Some(&stored)).await;
+                losing.give_up().await;
                 Ok(Some(stored))
             }
             Err(error) => {

@@ -175,7 +175,23 @@ impl<K: Claimant> Claims<K> {
         }
     }
 
-    /// Deletes the claim of `value`, if `id` holds it.
+    /// Our claim of a value that a write is about to give up, to be given up as it is now once that is stored. By then the
+    /// object may have been renamed back, which has written the claim again: that one must stay.
+    pub(super) async fn note(&self, tenant: &TenantKey, value: &str, id: &str) -> Option<Held> {
+        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
+        match call(self.leases.get_opt(&name)).await {
+            Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
+                Some(Held { name, version: lease.resource_version(), was_ours: false })
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(claim = name, %error, "could not read a claim that is given up; it will be swept later");
+                None
+            }
+        }
+    }
+
+    /// Deletes the claim of `value`, if `id` holds it: of an object that is gone for good.
     pub(super) async fn release(&self, tenant: &TenantKey, value: &str, id: &str) {
         let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
         match call(self.leases.get_opt(&name)).await {
