@@ -33,6 +33,27 @@ test: assets ## Run all tests, on a real control plane and third-party servers
 bench: ## Measure what is promised about speed
 	cargo bench --quiet --bench figures
 
+# Of each target. What is found stays in target/fuzz/found; a short run without guidance is part of `make test`.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= filter path patch document query bulk
+
+.PHONY: fuzz
+fuzz: ## Fuzz the protocol, guided by coverage; FUZZ_SECONDS=600 for longer, FUZZ_TARGETS=patch for one
+	@HOST=$$(rustc -vV | sed -n 's/^host: //p'); mkdir -p target/fuzz/found; \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --quiet --release --locked --manifest-path fuzz/Cargo.toml \
+		--target $$HOST --target-dir target/fuzz || exit 1; \
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/corpus/$$target; echo "==> $$target: $(FUZZ_SECONDS) s"; \
+		FUZZ_TARGET=$$target target/fuzz/$$HOST/release/rollcall-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+			-verbosity=0 -print_final_stats=1 -dict=tests/data/fuzz/dictionary.txt \
+			-artifact_prefix=target/fuzz/found/$$target- target/fuzz/corpus/$$target tests/data/fuzz/$$target || exit 1; \
+	done
+
+# What libFuzzer needs to know which branches an input took; the stable compiler does it as well as nightly.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check

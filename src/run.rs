@@ -151,6 +151,11 @@ impl Rollcall {
             token_use::record_uses(client, &tenants, ended).await;
             Ok(())
         });
+        let (tenants, client, ended) = (Arc::clone(&self.tenants), self.client.clone(), stop.clone());
+        parts.start("the record of dialects", async move {
+            tenants.dialects().record(client, ended).await;
+            Ok(())
+        });
     }
 
     /// The controllers run on the replica that leads.

@@ -20,7 +20,10 @@ use endpoint::Endpoint;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::PostParams};
 use operator::{Operator, eventually};
-use rollcall::api::{ScimTenant, ScimTenantSpec};
+use rollcall::{
+    api::{ScimTenant, ScimTenantSpec},
+    scim::dialect::Quirk,
+};
 
 /// For what has no promise of its own.
 const SOON: Duration = Duration::from_secs(20);
@@ -51,6 +54,11 @@ async fn ping_and_the_like() {
 }
 
 #[tokio::test]
+async fn whoever_meets_people_who_are_there_already() {
+    hold_all("adoption").await;
+}
+
+#[tokio::test]
 async fn anybody_who_asks_for_what_they_should_not() {
     hold_all("errors").await;
 }
@@ -60,16 +68,33 @@ async fn anybody_who_reads_the_rfcs() {
     hold_all("rfc").await;
 }
 
+#[test]
+fn every_quirk_of_a_client_is_explained() {
+    let manual = include_str!("../docs/protocol.md");
+    let missing: Vec<_> = Quirk::ALL
+        .iter()
+        .map(|quirk| quirk.name())
+        .filter(|name| !manual.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/protocol.md does not explain {missing:?}");
+}
+
+#[tokio::test]
+async fn tenants_with_rules_of_their_own() {
+    hold_all("rules").await;
+}
+
 async fn hold_all(provider: &str) {
     let mut operator = Operator::start().await;
     let http = reqwest::Client::new();
     let mut failures = Vec::new();
     for file in files(provider) {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let own = tenant(&operator, &format!("own-{name}")).await;
-        let other = tenant(&operator, &format!("other-{name}")).await;
+        let dialogue = Dialogue::read(&file);
+        let own = tenant(&operator, &format!("own-{name}"), &dialogue.tenant).await;
+        let other = tenant(&operator, &format!("other-{name}"), &dialogue.tenant).await;
         let parties = Parties { own, other };
-        if let Err(problem) = Dialogue::read(&file).replay(&http, &parties).await {
+        if let Err(problem) = dialogue.replay(&http, &parties).await {
             failures.push(format!("{provider}/{name}, {problem}"));
         }
     }
@@ -78,10 +103,10 @@ async fn hold_all(provider: &str) {
 }
 
 /// A new tenant, as a person makes one: apply it, and read URL and token from its Secret.
-async fn tenant(operator: &Operator, name: &str) -> Endpoint {
+async fn tenant(operator: &Operator, name: &str, spec: &ScimTenantSpec) -> Endpoint {
     let tenants: Api<ScimTenant> = Api::namespaced(operator.client.clone(), &operator.namespace);
     let secrets: Api<Secret> = Api::namespaced(operator.client.clone(), &operator.namespace);
-    let tenant = ScimTenant::new(name, ScimTenantSpec::default());
+    let tenant = ScimTenant::new(name, spec.clone());
     tenants.create(&PostParams::default(), &tenant).await.unwrap();
     let endpoint = eventually("the tenant's Secret", SOON, || async {
         let data = secrets.get_opt(&format!("{name}-default")).await.unwrap()?.data?;

@@ -10,7 +10,7 @@ use rollcall::scim::path::AttrPath;
 use rollcall::scim::project::Projection;
 use rollcall::scim::schema::{ENTERPRISE_USER_URN, ResourceSchema};
 use rollcall::scim::{Document, Limits, ScimType, discovery, json};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const CASES: &str = include_str!("data/scim/normalize.json");
 
@@ -74,7 +74,7 @@ fn attributes_and_excluded_attributes_cut_a_document_down() {
     let cut = |only: &str, without: &str| {
         let query = ListQuery::parse([("attributes", only), ("excludedAttributes", without)], PAGES).unwrap();
         let projection = Projection::parse(&query.attributes, &query.excluded_attributes, &schema).unwrap();
-        Value::Object(projection.apply(&document, &schema))
+        Value::Object(projection.apply(document.clone(), &schema))
     };
     let always = json!({ "schemas": document["schemas"], "id": "1" });
     let with = |more: Value| {
@@ -124,7 +124,7 @@ fn a_password_is_not_returned_even_from_a_document_that_has_one() {
     let names = ["password".to_owned()];
     for only in [&names[..], &[]] {
         let projection = Projection::parse(only, &[], &schema).unwrap();
-        assert!(!projection.apply(&document, &schema).contains_key("password"));
+        assert!(!projection.apply(document.clone(), &schema).contains_key("password"));
     }
 }
 
@@ -332,11 +332,27 @@ proptest! {
         if ["[type", "[primary", "[value", "[not"].iter().any(|filter| text.contains(filter)) {
             return Ok(());
         }
+        // What is said twice is merged by a PUT, and done in its order by a PATCH.
+        let names = body.as_object().into_iter().flat_map(Map::keys).filter_map(|key| AttrPath::parse(key).ok());
+        let mut names: Vec<_> = names.map(|path| path.name.to_ascii_lowercase()).collect();
+        names.sort();
+        if names.windows(2).any(|two| two[0] == two[1]) {
+            return Ok(());
+        }
         let Ok(put) = normalize(body.clone(), &schema, &limits) else { return Ok(()) };
         let request = json!({ "Operations": [{ "op": "replace", "value": body }] });
         let request = PatchRequest::parse(request, &limits).unwrap();
         let empty = document(&json!({ "userName": "nobody" }), &schema);
-        let patched = apply(&request, &schema, empty, &limits).unwrap();
+        let patched = match apply(&request, &schema, empty, &limits) {
+            Ok(patched) => patched,
+            // RFC 7644 has a PUT ignore what is read-only, and a PATCH refuse it; and a key of a PATCH is a path,
+            // which can be wrong, where that of a PUT is a name.
+            Err(error) => {
+                let passed_over = [ScimType::Mutability, ScimType::InvalidPath, ScimType::InvalidFilter];
+                prop_assert!(error.scim_type.is_some_and(|it| passed_over.contains(&it)), "{}", error.detail);
+                return Ok(());
+            }
+        };
         let known = |document: Document| -> Document {
             document.into_iter().filter(|(key, _)| schema.attribute(key).is_some() && key != "schemas").collect()
         };

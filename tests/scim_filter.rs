@@ -199,6 +199,7 @@ fn schema() -> ResourceSchema {
         id: "urn:example:1.0:Badge".to_owned(),
         name: "Badge".to_owned(),
         description: "What a badge says.".to_owned(),
+        required: false,
         attributes: vec![
             Attribute::new(Kind::Integer, "level", "A level."),
             Attribute::new(Kind::Decimal, "score", "A score."),

@@ -51,6 +51,7 @@ fn an_immutable_attribute_can_be_set_once() {
         id: "urn:example:1.0:Badge".to_owned(),
         name: "Badge".to_owned(),
         description: "Badges".to_owned(),
+        required: false,
         attributes: vec![badge],
     };
     let schema = ResourceSchema::user().with_extension(extension);

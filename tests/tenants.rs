@@ -5,7 +5,7 @@
 #[path = "support/operator.rs"]
 mod operator;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{
     ByteString,
@@ -20,12 +20,17 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use operator::{Operator, eventually};
-use rollcall::api::{
-    DeletionPolicy, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope, TokenSpec, User,
-    UserSpec, names,
+use rollcall::{
+    api::{
+        DeletionPolicy, ObservedQuirk, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope,
+        TokenSpec, User, UserSpec, names,
+    },
+    scim::dialect::Quirk,
+    store::{TenantKey, dialects::Dialects},
 };
 use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio_util::sync::CancellationToken;
 
 /// What the design promises of a new tenant.
 const SECRET_WITHIN: Duration = Duration::from_secs(2);
@@ -437,4 +442,77 @@ async fn a_namespace_that_does_not_exist_is_named_with_what_to_do() {
         told.then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let token = fixture.token("okta-default").await;
+    fixture.answers(&token, 200, SOON).await;
+    let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
+    let send = |method: reqwest::Method, url: String, body: serde_json::Value| {
+        let request = fixture.http.request(method, url).bearer_auth(&token);
+        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        async { request.send().await.unwrap() }
+    };
+    let created = send(reqwest::Method::POST, users.clone(), json!({ "schemas": [], "userName": "ada" }));
+    let created: serde_json::Value = serde_json::from_str(&created.await.text().await.unwrap()).unwrap();
+    let ada = format!("{users}/{}", created["id"].as_str().unwrap());
+    let disable = |value: &str| {
+        let operation = json!({ "op": "Replace", "path": "active", "value": value });
+        json!({ "schemas": [], "Operations": [operation] })
+    };
+    // What is refused shows nothing: here, that a value came without a path.
+    let refused = json!({ "schemas": [], "Operations": [{ "op": "replace", "value": { "active": 7 } }] });
+    assert_eq!(send(reqwest::Method::PATCH, ada.clone(), refused).await.status().as_u16(), 400);
+    for spelling in ["False", "True"] {
+        assert_eq!(send(reqwest::Method::PATCH, ada.clone(), disable(spelling)).await.status().as_u16(), 200);
+    }
+
+    let observed =
+        || async { fixture.tenant().await.status.map(|it| it.observed_dialect).unwrap_or_default() };
+    let names = |rows: &[ObservedQuirk]| rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+    let expected = ["capitalisedOperations", "listsAll", "patchesUsers", "stringBooleans"];
+    let first = eventually("the dialect is in the status", SOON, || async {
+        Some(observed().await).filter(|rows| names(rows) == expected)
+    })
+    .await;
+    assert!(first.iter().all(|row| row.first_seen_at.is_some()));
+
+    // More of the same writes nothing; something new is added to what is there, which stays as it is.
+    assert_eq!(send(reqwest::Method::PATCH, ada.clone(), disable("False")).await.status().as_u16(), 200);
+    assert_eq!(send(reqwest::Method::DELETE, ada, json!({})).await.status().as_u16(), 204);
+    let second = eventually("the new quirk is in the status", SOON, || async {
+        Some(observed().await).filter(|rows| names(rows).contains(&"deletesUsers".to_owned()))
+    })
+    .await;
+    assert_eq!(second.len(), first.len() + 1);
+    assert!(first.iter().all(|row| second.contains(row)), "{first:?} became {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_see_the_same_at_once_lose_nothing_of_each_other() {
+    let fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let key = TenantKey::new(&fixture.operator.namespace, "okta");
+    let stop = CancellationToken::new();
+    let replicas = [Arc::new(Dialects::default()), Arc::new(Dialects::default())];
+    let recording = replicas.each_ref().map(|replica| {
+        let (replica, client, stop) = (Arc::clone(replica), fixture.operator.client.clone(), stop.clone());
+        tokio::spawn(async move { replica.record(client, stop).await })
+    });
+    let now = jiff::Timestamp::now();
+    replicas[0].note(&key, [Quirk::StringBooleans, Quirk::PathsAsKeys].into_iter().collect(), now);
+    replicas[1].note(&key, [Quirk::StringBooleans, Quirk::PutsUsers].into_iter().collect(), now);
+    eventually("what both have seen is in the status, once", SOON, || async {
+        let rows = fixture.tenant().await.status?.observed_dialect;
+        let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
+        (names == ["pathsAsKeys", "putsUsers", "stringBooleans"]).then_some(())
+    })
+    .await;
+    stop.cancel();
+    for recording in recording {
+        recording.await.unwrap();
+    }
 }

@@ -51,7 +51,7 @@ fn person(number: usize) -> User {
             "name": { "givenName": given, "familyName": family },
             "title": format!("Engineer {}", number % 40),
             "locale": "en-GB",
-            "timezone": format!("Europe/{}", cities[number % cities.len()]),
+            "timezone": format!("Europe/{}", cities[number / 40 % cities.len()]),
             "emails": [{ "value": email, "type": "work", "primary": true }],
             "phoneNumbers": [{ "value": format!("+49 30 {number:07}"), "type": "work" }],
             "enterprise": { "department": format!("Department {}", number % 200), "employeeNumber": number.to_string() },

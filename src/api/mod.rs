@@ -11,6 +11,8 @@ pub mod slice;
 pub mod status;
 pub mod team;
 pub mod tenant;
+pub mod tenant_rules;
+pub mod tenant_schema;
 pub mod user;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -24,8 +26,16 @@ pub use slice::{MembershipSlice, MembershipSliceSpec};
 pub use status::{AppliedState, AppliedTo};
 pub use team::{Membership, Team, TeamSpec, TeamStatus};
 pub use tenant::{
-    PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope, TokenSpec,
-    TokenStatus,
+    ObservedQuirk, PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope,
+    TokenSpec, TokenStatus,
+};
+pub use tenant_rules::{
+    AttributeRules, Fill, FillSource, FilledAttribute, PasswordPolicy, UniqueId, UserAttribute,
+    UserNameFormat,
+};
+pub use tenant_schema::{
+    AttributeMutability, AttributeReturned, AttributeType, AttributeUniqueness, ExtendedResource,
+    ExtensionSchema, SchemaAttribute, SchemaSubAttribute,
 };
 pub use user::{Address, EnterpriseUser, Manager, PersonName, Plural, User, UserSpec, UserStatus};
 

@@ -21,8 +21,17 @@ pub const LABEL_APP: &str = "rollcall.dev/app";
 /// The namespace of that DownstreamApp, where the object lives in another namespace or in none.
 pub const LABEL_APP_NAMESPACE: &str = "rollcall.dev/app-namespace";
 
-/// What a Lease with this label keeps unique: `userName` or `displayName`.
+/// On the Secret that holds the hash of a user's password: the kind of hash.
+pub const LABEL_PASSWORD: &str = "rollcall.dev/password";
+
+/// What a Lease with this label keeps unique: `userName` or `displayName`; or another attribute of a `User` or `Group`.
 pub const LABEL_CLAIM: &str = "rollcall.dev/claim";
+
+/// On such a Lease: which other attribute it is, compared without regard to case.
+pub const ANNOTATION_CLAIMED: &str = "rollcall.dev/claimed-attribute";
+
+/// The same where the case of letters counts.
+pub const ANNOTATION_CLAIMED_EXACTLY: &str = "rollcall.dev/claimed-attribute-case-exact";
 
 /// On the Lease of each replica that answers reads.
 pub const LABEL_REPLICA: &str = "rollcall.dev/replica";

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema, core::Duration};
 use serde::{Deserialize, Serialize};
 
-use super::DeletionPolicy;
+use super::{AttributeRules, DeletionPolicy, ExtensionSchema, PasswordPolicy};
 
 /// One connection of one identity provider. Apply it, read `url` and `token` from its Secret, and paste both into
 /// Okta, Entra ID or any other SCIM 2.0 client.
@@ -47,6 +47,18 @@ pub struct ScimTenantSpec {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tokens: Vec<TokenSpec>,
+    /// Extensions of User and Group with attributes of your own. `/Schemas` shows them, and what they say is enforced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, (one.id + ':').lowerAscii().startsWith((other.id + ':').lowerAscii())))").message("the URN of a schema can't be another's, whatever its case, nor begin with another's"))]
+    pub schemas: Vec<ExtensionSchema>,
+    /// Rules about the attributes of users that RFC 7643 defines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributeRules>,
+    /// What becomes of the passwords that the identity provider sends. Default: `Discard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passwords: Option<PasswordPolicy>,
     /// What becomes of this tenant's users and teams when the tenant is deleted. `Delete` only acts once the
     /// annotation `rollcall.dev/confirm-deletion` holds the tenant's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +135,11 @@ pub struct ScimTenantStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tokens: Vec<TokenStatus>,
+    /// What the identity provider was seen to do its own way, for people who debug a connection. Nothing is decided
+    /// by it: every spelling is understood, whether it was seen before or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub observed_dialect: Vec<ObservedQuirk>,
     /// How many users the tenant has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<i64>,
@@ -157,6 +174,18 @@ pub struct TokenStatus {
     /// The token that this one replaced, while it still works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousToken>,
+}
+
+/// Something that the identity provider was seen to do its own way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedQuirk {
+    /// What it is, for instance `stringBooleans`; docs/protocol.md explains each.
+    // A text and no enum: while replicas are updated, an older one must be able to read what a newer one wrote.
+    pub name: String,
+    /// When it was first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen_at: Option<Time>,
 }
 
 /// A rotated token that still works for a while.

@@ -247,6 +247,7 @@ mod tests {
             groups,
             read_only,
             suspended: false,
+            rules: std::sync::Arc::default(),
         };
         assert!(WriteUsers::check(&access(true, false, false)).is_ok());
         assert!(ReadGroups::check(&access(true, false, false)).is_err());

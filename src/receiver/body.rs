@@ -11,7 +11,7 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
-use super::{ReceiverError, ReceiverState};
+use super::{ReceiverError, ReceiverState, dialect};
 use crate::scim::json;
 
 /// A SCIM message as it was sent: sound JSON, nothing more is known of it yet.
@@ -22,8 +22,11 @@ impl FromRequest<ReceiverState> for ScimJson {
 
     async fn from_request(request: Request, state: &ReceiverState) -> Result<Self, ReceiverError> {
         check_media_type(request.headers())?;
+        let listen = dialect::listen(&request);
         let bytes = read(request, state.settings.max_body).await?;
-        Ok(Self(json::parse(&bytes, &state.settings.limits)?))
+        let body = json::parse(&bytes, &state.settings.limits)?;
+        listen(&body);
+        Ok(Self(body))
     }
 }
 

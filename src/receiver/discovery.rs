@@ -17,7 +17,7 @@ use crate::scim::{
 
 pub(super) async fn service_provider_config(
     State(state): State<ReceiverState>,
-    _: Granted<Discover>,
+    granted: Granted<Discover>,
     links: Links,
 ) -> Json {
     let settings = &state.settings;
@@ -28,7 +28,7 @@ pub(super) async fn service_provider_config(
             max_payload_size: settings.max_body,
         }),
         filter_max_results: Some(settings.pages.most),
-        change_password: false,
+        change_password: state.rules(&granted.tenant).keeps_passwords,
         sort: true,
         etag: true,
         pagination: Pagination { sizes: settings.pages, cursor_timeout: settings.cursor_timeout },
@@ -38,42 +38,44 @@ pub(super) async fn service_provider_config(
 
 pub(super) async fn resource_types(
     State(state): State<ReceiverState>,
-    _: Granted<Discover>,
+    granted: Granted<Discover>,
     links: Links,
     RawQuery(query): RawQuery,
 ) -> Result<Json, ReceiverError> {
     refuse_filter(query.as_deref())?;
-    Ok(Json(discovery::resource_types(&state.schemas.all(), links.base())))
+    Ok(Json(discovery::resource_types(&state.rules(&granted.tenant).schemas(), links.base())))
 }
 
 pub(super) async fn resource_type(
     State(state): State<ReceiverState>,
-    _: Granted<Discover>,
+    granted: Granted<Discover>,
     links: Links,
     DiscoveryId(id): DiscoveryId,
 ) -> Result<Json, ReceiverError> {
-    let found = state.schemas.all().into_iter().find(|resource| resource.name == id);
+    let rules = state.rules(&granted.tenant);
+    let found = rules.schemas().into_iter().find(|resource| resource.name == id);
     let resource = found.ok_or_else(|| ScimError::not_found("there is no such resource type"))?;
     Ok(Json(discovery::resource_type(resource, links.base())))
 }
 
 pub(super) async fn schemas(
     State(state): State<ReceiverState>,
-    _: Granted<Discover>,
+    granted: Granted<Discover>,
     links: Links,
     RawQuery(query): RawQuery,
 ) -> Result<Json, ReceiverError> {
     refuse_filter(query.as_deref())?;
-    Ok(Json(discovery::schemas(&state.schemas.all(), links.base())))
+    Ok(Json(discovery::schemas(&state.rules(&granted.tenant).schemas(), links.base())))
 }
 
 pub(super) async fn schema(
     State(state): State<ReceiverState>,
-    _: Granted<Discover>,
+    granted: Granted<Discover>,
     links: Links,
     DiscoveryId(id): DiscoveryId,
 ) -> Result<Json, ReceiverError> {
-    let resources = state.schemas.all();
+    let rules = state.rules(&granted.tenant);
+    let resources = rules.schemas();
     let mut schemas =
         resources.iter().flat_map(|resource| std::iter::once(&resource.core).chain(&resource.extensions));
     let schema = schemas.find(|schema| schema.is(&id));
@@ -82,7 +84,7 @@ pub(super) async fn schema(
 }
 
 /// RFC 7644 section 4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403
-/// (Forbidden) to ensure that clients cannot incorrectly assume that any matching conditions [...] are met."
+/// (Forbidden) to ensure that clients cannot incorrectly assume that any matching conditions specified in a filter are true."
 fn refuse_filter(query: Option<&str>) -> Result<(), ScimError> {
     if parameters(query).iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
         return Err(ScimError::new(403, "what the service can do can't be filtered; ask without a filter"));

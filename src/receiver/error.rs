@@ -186,7 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_name_is_a_uniqueness_error() {
-        let (status, headers, body) = sent(StoreError::Taken { kind: "User", attribute: "userName" }).await;
+        let (status, headers, body) =
+            sent(StoreError::Taken { kind: "User", attribute: "userName".to_owned() }).await;
         assert_eq!((status, &body["status"], &body["scimType"]), (409, &"409".into(), &"uniqueness".into()));
         assert_eq!(headers[CONTENT_TYPE], "application/scim+json");
     }

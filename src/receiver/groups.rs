@@ -23,8 +23,8 @@ use crate::{
         Document,
         list::ListQuery,
         member::MemberChange,
-        normalize::{Normalized, normalize},
-        patch::{self, PatchRequest},
+        normalize::Normalized,
+        patch::PatchRequest,
         project::Projection,
         version::{Conditions, Reading},
     },
@@ -62,7 +62,7 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = write_new(&state, &granted.tenant, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection)
 }
@@ -76,7 +76,7 @@ pub(super) async fn read(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = state.store.team(&granted.tenant, &id)?;
     match conditions.reading(&team.version()) {
         Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection),
@@ -95,7 +95,7 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
 }
@@ -111,12 +111,12 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.group)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
     let team = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
     if asked.names_attributes() {
         answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
     } else {
-        Ok(respond::changed(&team.version()))
+        Ok(respond::changed(&team.version(), &links.group(&id)))
     }
 }
 
@@ -127,7 +127,8 @@ pub(super) async fn delete(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    state.store.delete_team(&granted.tenant, &id, &conditions).await?;
+    let rules = state.rules(&granted.tenant);
+    state.store.delete_team(&granted.tenant, &id, &conditions, &rules.groups.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -137,9 +138,11 @@ pub(super) async fn write_new(
     tenant: &TenantKey,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
+    let rules = state.rules(tenant);
     let Normalized { document, id: _, password: _, members } =
-        normalize(body, &state.schemas.group, &state.settings.limits)?;
-    Ok(state.store.create_team(tenant, document, members.unwrap_or_default()).await?)
+        rules.groups.create(body, &state.settings.limits)?;
+    let members = members.unwrap_or_default();
+    Ok(state.store.create_team(tenant, document, members, &rules.groups.unique).await?)
 }
 
 /// Makes a group what a body says. RFC 7644 section 3.5.1 lets a server keep or clear what the body leaves out.
@@ -153,12 +156,13 @@ pub(super) async fn write_whole(
     conditions: &Conditions,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
+    let rules = state.rules(tenant);
     let Normalized { document, id: claimed, password: _, members } =
-        normalize(body, &state.schemas.group, &state.settings.limits)?;
+        rules.groups.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
     let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
-    let apply = |_: Document| Ok((document.clone(), members.clone()));
-    Ok(state.store.change_team(tenant, id, conditions, apply).await?)
+    let replace = |before: Document| Ok((rules.groups.replace(&before, &document)?, members.clone()));
+    Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, replace).await?)
 }
 
 /// Makes a PATCH's changes to a group.
@@ -169,12 +173,12 @@ pub(super) async fn write_changes(
     conditions: &Conditions,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
-    let (schema, limits) = (&state.schemas.group, &state.settings.limits);
+    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| {
-        patch::apply(&request, schema, document, limits).map(|patched| (patched.document, patched.members))
+    let apply = |before: Document| {
+        rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
     };
-    Ok(state.store.change_team(tenant, id, conditions, apply).await?)
+    Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, apply).await?)
 }
 
 /// What these URLs list: nothing for a token that may not see groups.
@@ -191,7 +195,7 @@ fn answer(
     projection: &Projection,
 ) -> Answer {
     let document = show(state, tenant, links, team, projection)?;
-    Ok(respond::resource(status, &document, projection, &state.schemas.group))
+    Ok(respond::resource(status, document, projection, &state.rules(tenant).groups.schema))
 }
 
 /// A group as a client sees it. Members are read only for those who want them.

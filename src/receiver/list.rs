@@ -66,8 +66,9 @@ pub(super) fn answer(
     kinds: Kinds,
     query: &ListQuery,
 ) -> Answer {
-    let users = kinds.users.then(|| Columns::new(query, &state.schemas.user)).transpose()?;
-    let groups = kinds.groups.then(|| Columns::new(query, &state.schemas.group)).transpose()?;
+    let rules = state.rules(tenant);
+    let users = kinds.users.then(|| Columns::new(query, &rules.users.schema)).transpose()?;
+    let groups = kinds.groups.then(|| Columns::new(query, &rules.groups.schema)).transpose()?;
     let scope = scope(state, tenant, kinds, query);
     let start = start(query, &scope)?;
     let selection = Selection {
@@ -84,7 +85,7 @@ pub(super) fn answer(
             Found::Team(_) => &groups,
         };
         if let Some(columns) = columns {
-            resources.push(columns.cut(&columns.show(state, tenant, links, found)?).into());
+            resources.push(columns.cut(columns.show(state, tenant, links, found)?).into());
         }
     }
     let body = list_response(page.total, place(&start, query, &page, &scope), resources);
@@ -116,7 +117,7 @@ impl<'a> Columns<'a> {
         })
     }
 
-    fn cut(&self, document: &Document) -> Document {
+    fn cut(&self, document: Document) -> Document {
         self.projection.apply(document, self.schema)
     }
 }

@@ -7,6 +7,7 @@
 mod auth;
 mod body;
 mod bulk;
+mod dialect;
 mod discovery;
 mod error;
 mod groups;
@@ -68,6 +69,7 @@ pub fn router(state: ReceiverState) -> Router {
         .fallback(error::no_such_url)
         .method_not_allowed_fallback(methods::no_such_method)
         .layer(from_fn(observe::note_route))
+        .layer(from_fn_with_state(state.clone(), dialect::note))
         .with_state(state.clone());
 
     // The routes are wrapped as a whole, so that not even an Allow header tells a stranger which URLs exist. The

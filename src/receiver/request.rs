@@ -66,9 +66,10 @@ async fn last_segment(parts: &mut Parts, state: &ReceiverState) -> Option<String
 /// that mixes two resources up must not have one overwritten with the other.
 pub(super) fn check_id(claimed: Option<&str>, id: &str) -> Result<(), ScimError> {
     match claimed {
-        Some(claimed) if claimed != id => Err(ScimError::invalid_value(
-            "the id in the body is not the one in the URL; send the same or none",
-        )),
+        // RFC 7644 section 3.12 has this for a PUT: "scimType":"mutability", "detail":"Attribute 'id' is readOnly".
+        Some(claimed) if claimed != id => {
+            Err(ScimError::mutability("the id in the body is not the one in the URL; send the same or none"))
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -19,17 +19,22 @@ pub(super) fn user(user: &UserView, groups: Option<Vec<GroupView>>, links: &Link
         version: user.version(),
         location,
     };
-    let groups = groups.unwrap_or_default().iter().map(|group| group_of_user(group, links)).collect();
+    // RFC 7643 section 2.5: an attribute without a value and one that is not there are the same.
+    let groups = groups.filter(|groups| !groups.is_empty());
+    let groups = groups.map(|groups| groups.iter().map(|group| group_of_user(group, links)).collect());
     assemble(user.id(), user.document(), ("groups", groups), &meta)
 }
 
 /// The JSON of a user who is in no group, with the attributes that are returned by default; for benchmarks.
 pub fn user_json(user: &UserView, base: &str, schema: &ResourceSchema) -> String {
     let document = self::user(user, None, &Links::new(base.to_owned()));
-    Value::Object(Projection::default().apply(&document, schema)).to_string()
+    Value::Object(Projection::default().apply(document, schema)).to_string()
 }
 
 /// A group as RFC 7643 section 4.2 describes it. Where `members` is `None`, it is left out.
+///
+/// Where nobody is a member, the list is there and empty: authentik compares members only with a list, and would
+/// never add anybody to a group that has none.
 pub(super) fn group(team: &TeamView, members: Option<Vec<MemberView>>, links: &Links) -> Document {
     let location = links.group(team.id());
     let meta = Meta {
@@ -39,7 +44,8 @@ pub(super) fn group(team: &TeamView, members: Option<Vec<MemberView>>, links: &L
         version: team.version(),
         location,
     };
-    let members = members.unwrap_or_default().iter().map(|member| member_of_group(member, links)).collect();
+    let members =
+        members.map(|members| members.iter().map(|member| member_of_group(member, links)).collect());
     assemble(team.id(), team.document(), ("members", members), &meta)
 }
 
@@ -52,16 +58,15 @@ struct Meta {
 }
 
 /// People read these documents: what it is comes first, then which one, what it says, and what we know of it.
-fn assemble(id: &str, mut stored: Document, computed: (&str, Vec<Value>), meta: &Meta) -> Document {
+fn assemble(id: &str, mut stored: Document, computed: (&str, Option<Vec<Value>>), meta: &Meta) -> Document {
     let mut document = Map::new();
     if let Some(schemas) = stored.shift_remove("schemas") {
         document.insert("schemas".to_owned(), schemas);
     }
     document.insert("id".to_owned(), id.into());
-    document.extend(stored);
     // RFC 7643 section 2.5: an attribute without a value and one that is not there are the same.
-    let (name, values) = computed;
-    if !values.is_empty() {
+    document.extend(stored.into_iter().filter(|(_, value)| !value.is_null()));
+    if let (name, Some(values)) = computed {
         document.insert(name.to_owned(), Value::Array(values));
     }
     document.insert("meta".to_owned(), meta_value(meta));
@@ -90,5 +95,10 @@ fn group_of_user(group: &GroupView, links: &Links) -> Value {
 fn member_of_group(member: &MemberView, links: &Links) -> Value {
     let MemberView { id, display, is_team } = member;
     let (kind, location) = if *is_team { ("Group", links.group(id)) } else { ("User", links.user(id)) };
-    json!({ "value": id, "$ref": location, "display": display, "type": kind })
+    let mut value = json!({ "value": id, "$ref": location, "type": kind });
+    // Nothing stands in for a name: who adds a member without one reads back what they sent.
+    if let Some(display) = display {
+        value["display"] = json!(display);
+    }
+    value
 }

@@ -21,29 +21,25 @@ impl IntoResponse for Json {
     }
 }
 
-/// One resource, cut down to what was asked for, with its version and, if it is new, where it is.
+/// One resource, cut down to what was asked for, with its version and where it is.
 pub(super) fn resource(
     status: StatusCode,
-    document: &Document,
+    document: Document,
     projection: &Projection,
     schema: &ResourceSchema,
 ) -> Response {
-    let body = Value::Object(projection.apply(document, schema)).to_string();
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, SCIM_JSON)]);
-    headers.extend(meta_header(document, "version").map(|value| (ETAG, value)));
-    headers.extend(meta_header(document, "location").map(|value| {
-        // RFC 7644 section 3.3 asks for Location on a creation; on other answers RFC 9110 section 8.7
-        // has Content-Location, so that no client takes it for a redirection.
-        let name =
-            if status == StatusCode::CREATED { LOCATION } else { axum::http::header::CONTENT_LOCATION };
-        (name, value)
-    }));
+    headers.extend(meta_header(&document, "version").map(|value| (ETAG, value)));
+    // The examples of RFC 7644 sections 3.4.1 and 3.5.1 have Location on every answer with a resource, not on a creation
+    // alone.
+    headers.extend(meta_header(&document, "location").map(|value| (LOCATION, value)));
+    let body = Value::Object(projection.apply(document, schema)).to_string();
     (status, headers, body).into_response()
 }
 
-/// An answer without a body to a change: what the version is now.
-pub(super) fn changed(version: &str) -> Response {
-    (StatusCode::NO_CONTENT, [(ETAG, etag(version))]).into_response()
+/// An answer without a body to a change: what the version is now, and of what.
+pub(super) fn changed(version: &str, location: &str) -> Response {
+    (StatusCode::NO_CONTENT, [(ETAG, etag(version).as_str()), (LOCATION, location)]).into_response()
 }
 
 /// An answer without a body to a reader that has this version.

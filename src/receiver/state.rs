@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{ExternalUrl, RequestMetrics};
 use crate::{
-    scim::{Limits, list::PageSizes, schema::ResourceSchema},
-    store::{Store, Tenants},
+    scim::{Limits, list::PageSizes},
+    store::{Store, TenantKey, TenantRules, Tenants},
 };
 
 /// What can be set about the receiver.
@@ -53,27 +53,16 @@ pub struct ReceiverState {
     pub(super) tenants: Arc<Tenants>,
     pub(super) settings: Arc<Settings>,
     pub(super) metrics: RequestMetrics,
-    pub(super) schemas: Arc<Schemas>,
-}
-
-/// The resource types that are served.
-#[derive(Debug)]
-pub(super) struct Schemas {
-    pub(super) user: ResourceSchema,
-    pub(super) group: ResourceSchema,
-}
-
-impl Schemas {
-    /// Every resource type.
-    pub(super) fn all(&self) -> [&ResourceSchema; 2] {
-        [&self.user, &self.group]
-    }
 }
 
 impl ReceiverState {
+    /// What a tenant's attributes are, and what it asks of them.
+    pub(super) fn rules(&self, tenant: &TenantKey) -> Arc<TenantRules> {
+        self.tenants.rules(tenant)
+    }
+
     /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
-        let schemas = Schemas { user: ResourceSchema::user(), group: ResourceSchema::group() };
-        Self { store, tenants, settings: settings.into(), metrics, schemas: schemas.into() }
+        Self { store, tenants, settings: settings.into(), metrics }
     }
 }

@@ -1,5 +1,7 @@
 //! `/Users`.
 
+use std::sync::OnceLock;
+
 use axum::{
     extract::State,
     http::StatusCode,
@@ -22,12 +24,13 @@ use crate::{
     scim::{
         Document,
         list::ListQuery,
-        normalize::{Normalized, normalize},
-        patch::{self, PatchRequest},
+        normalize::Normalized,
+        password::Password,
+        patch::PatchRequest,
         project::Projection,
         version::{Conditions, Reading},
     },
-    store::{StoreError, TenantKey, UserView},
+    store::{StoreError, TenantKey, TenantRules, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -64,7 +67,7 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = write_new(&state, &granted.tenant, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
 }
@@ -78,7 +81,7 @@ pub(super) async fn read(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = state.store.user(&granted.tenant, &id)?;
     match conditions.reading(&user.version()) {
         Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection),
@@ -97,7 +100,7 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
@@ -112,7 +115,7 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.schemas.user)?;
+    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
     let user = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
     answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
 }
@@ -124,7 +127,8 @@ pub(super) async fn delete(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    state.store.delete_user(&granted.tenant, &id, &conditions).await?;
+    let rules = state.rules(&granted.tenant);
+    state.store.delete_user(&granted.tenant, &id, &conditions, &rules.users.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -134,13 +138,20 @@ pub(super) async fn write_new(
     tenant: &TenantKey,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    // The password is dropped here: nobody signs in to us with it, so the safest place for it is nowhere.
-    let Normalized { document, id: _, password: _, members: _ } =
-        normalize(body, &state.schemas.user, &state.settings.limits)?;
-    Ok(state.store.create_user(tenant, document).await?)
+    let rules = state.rules(tenant);
+    let Normalized { document, id: _, password, members: _ } =
+        rules.users.create(body, &state.settings.limits)?;
+    let unique = &rules.users.unique;
+    let user = state.store.create_user(tenant, document, unique).await?;
+    if let Err(error) = keep(state, tenant, &rules, &user, password).await {
+        // Nothing of a request that failed is to be seen, so that it can simply be sent again.
+        state.store.delete_user(tenant, user.id(), &Conditions::default(), unique).await?;
+        return Err(error);
+    }
+    Ok(user)
 }
 
-/// Makes a user what a body says, and nothing else.
+/// Makes a user what a body says, as far as it is the client's to say.
 pub(super) async fn write_whole(
     state: &ReceiverState,
     tenant: &TenantKey,
@@ -148,10 +159,14 @@ pub(super) async fn write_whole(
     conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    let Normalized { document, id: claimed, password: _, members: _ } =
-        normalize(body, &state.schemas.user, &state.settings.limits)?;
+    let rules = state.rules(tenant);
+    let Normalized { document, id: claimed, password, members: _ } =
+        rules.users.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
-    Ok(state.store.change_user(tenant, id, conditions, |_| Ok(document.clone())).await?)
+    let replace = |before: Document| rules.users.replace(&before, &document);
+    let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, replace).await?;
+    keep(state, tenant, &rules, &user, password).await?;
+    Ok(user)
 }
 
 /// Makes a PATCH's changes to a user.
@@ -162,10 +177,37 @@ pub(super) async fn write_changes(
     conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    let (schema, limits) = (&state.schemas.user, &state.settings.limits);
+    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
-    let apply = |document| patch::apply(&request, schema, document, limits).map(|patched| patched.document);
-    Ok(state.store.change_user(tenant, id, conditions, apply).await?)
+    // The same each time: what a PATCH makes of a password does not depend on the document.
+    let password = OnceLock::new();
+    let apply = |before: Document| {
+        let mut patched = rules.users.patch(&request, &before, limits)?;
+        password.get_or_init(|| patched.password);
+        // A removed `active` is unassigned, which is not the same as one that a PUT says nothing of.
+        patched.document.entry("active").or_insert(Value::Null);
+        Ok(patched.document)
+    };
+    let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, apply).await?;
+    keep(state, tenant, &rules, &user, password.into_inner().flatten()).await?;
+    Ok(user)
+}
+
+/// Keeps a hash of a password where the tenant says so. Elsewhere it is dropped here: nobody signs in to us with it, so
+/// the safest place for it is nowhere.
+async fn keep(
+    state: &ReceiverState,
+    tenant: &TenantKey,
+    rules: &TenantRules,
+    user: &UserView,
+    password: Option<Password>,
+) -> Result<(), ReceiverError> {
+    match password {
+        Some(password) if rules.keeps_passwords => {
+            Ok(state.store.keep_password(tenant, user, password).await?)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A user as a client sees them. Groups are looked up only for those who want them.
@@ -190,5 +232,5 @@ fn answer(
     projection: &Projection,
 ) -> Answer {
     let document = show(state, tenant, links, user, projection)?;
-    Ok(respond::resource(status, &document, projection, &state.schemas.user))
+    Ok(respond::resource(status, document, projection, &state.rules(tenant).users.schema))
 }

@@ -7,9 +7,10 @@
 use serde_json::{Map, Value};
 
 use super::error::{ScimError, excerpt};
+use super::fold::is_same_folded;
 use super::instant;
 use super::json::Limits;
-use super::schema::{Attribute, Kind, Returned};
+use super::schema::{Attribute, Kind};
 
 /// Sub-attributes that say something about a value, but nothing without one.
 const LABELS: [&str; 5] = ["type", "primary", "display", "displayName", "$ref"];
@@ -109,11 +110,30 @@ fn coerce_single(
         (Kind::Integer, Value::Number(number)) if number.is_f64() => {
             Err(wrong_type(attribute, &Value::Number(number), at))
         }
+        (Kind::Binary, Value::String(text)) if !is_base64(&text) => {
+            Err(wrong_type(attribute, &Value::String(text), at))
+        }
+        (Kind::String, Value::String(text)) if attribute.closed => Ok(canonical(attribute, text)),
         (Kind::String | Kind::Reference | Kind::Binary | Kind::DateTime, value @ Value::String(_))
         | (Kind::Boolean, value @ Value::Bool(_))
         | (Kind::Integer | Kind::Decimal, value @ Value::Number(_)) => Ok(Some(value)),
         (_, value) => Err(wrong_type(attribute, &value, at)),
     }
+}
+
+/// The canonical value that is meant, in the spelling of the schema; or what came, if none is. An empty text is none.
+fn canonical(attribute: &Attribute, text: String) -> Option<Value> {
+    let is_meant =
+        |known: &&String| if attribute.case_exact { **known == text } else { is_same_folded(known, &text) };
+    let meant = attribute.canonical_values.iter().find(is_meant).cloned();
+    Some(meant.unwrap_or(text)).filter(|text| !text.is_empty()).map(Value::String)
+}
+
+/// RFC 7643 section 2.3.6: "The attribute value MUST be base64 encoded". Line breaks and the URL's alphabet are taken.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end().trim_end_matches('=');
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_ \r\n".contains(&byte);
+    digits.bytes().all(known)
 }
 
 /// An object in canonical form. Sub-attributes that the schema does not know are kept as they came.
@@ -182,9 +202,7 @@ pub(crate) fn wrong_type(attribute: &Attribute, came: &Value, at: &str) -> ScimE
         Kind::Complex => "an object",
     };
     let came = match came {
-        Value::String(_) | Value::Number(_) if attribute.returned == Returned::Never => {
-            "something else".to_owned()
-        }
+        Value::String(_) | Value::Number(_) if attribute.is_hidden() => "something else".to_owned(),
         other => describe(other),
     };
     ScimError::invalid_value(format!("{at} must be {expected}, not {came}"))

@@ -89,8 +89,8 @@ pub fn resource_type(resource: &ResourceSchema, base: &str) -> Value {
         .extensions
         .iter()
         .map(|extension| {
-            let required = extension.attributes.iter().any(|attribute| attribute.required);
-            json!({ "schema": extension.id, "required": required })
+            let Schema { id, required, .. } = extension;
+            json!({ "schema": id, "required": required })
         })
         .collect();
     json!({

@@ -46,11 +46,13 @@ impl MemberKind {
 
 /// Reads a list of members: an array, or a single one; each an object with `value`, or a plain id.
 /// A member that is named twice counts once.
-pub(crate) fn parse(value: Value, limits: &Limits) -> Result<Vec<MemberRef>, ScimError> {
+pub(crate) fn parse(value: &Value, limits: &Limits) -> Result<Vec<MemberRef>, ScimError> {
     let items = match value {
-        Value::Null => Vec::new(),
-        Value::Array(items) => items,
-        single @ (Value::Object(_) | Value::String(_) | Value::Bool(_) | Value::Number(_)) => vec![single],
+        Value::Null => &[],
+        Value::Array(items) => items.as_slice(),
+        single @ (Value::Object(_) | Value::String(_) | Value::Bool(_) | Value::Number(_)) => {
+            std::slice::from_ref(single)
+        }
     };
     if items.len() > limits.members {
         let most = limits.members;
@@ -61,27 +63,27 @@ pub(crate) fn parse(value: Value, limits: &Limits) -> Result<Vec<MemberRef>, Sci
     }
     let mut seen = HashSet::with_capacity(items.len());
     let mut members = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        let member = parse_one(item).map_err(|error| error.within(&format!("members[{index}]")))?;
-        if seen.insert(member.value.clone()) {
-            members.push(member);
+    for (index, item) in items.iter().enumerate() {
+        let (value, kind) = parse_one(item).map_err(|error| error.within(&format!("members[{index}]")))?;
+        if seen.insert(value) {
+            members.push(MemberRef { value: value.to_owned(), kind });
         }
     }
     Ok(members)
 }
 
-fn parse_one(item: Value) -> Result<MemberRef, ScimError> {
+fn parse_one(item: &Value) -> Result<(&str, Option<MemberKind>), ScimError> {
     let (mut value, mut kind, mut reference) = (None, None, None);
     match item {
-        Value::String(id) => value = Some(id),
+        Value::String(id) => value = Some(id.as_str()),
         Value::Object(fields) => {
             for (key, field) in fields {
                 match (key.to_ascii_lowercase().as_str(), field) {
-                    ("value", Value::String(id)) => value = Some(id),
+                    ("value", Value::String(id)) => value = Some(id.as_str()),
                     ("value", Value::Null) => {}
                     ("value", _) => return Err(ScimError::invalid_value("value must be a string")),
-                    ("type", Value::String(text)) => kind = Some(parse_kind(&text)?),
-                    ("$ref", Value::String(uri)) => reference = Some(uri),
+                    ("type", Value::String(text)) => kind = Some(parse_kind(text)?),
+                    ("$ref", Value::String(uri)) => reference = Some(uri.as_str()),
                     // The rest is ours to compute, such as display.
                     _ => {}
                 }
@@ -92,9 +94,7 @@ fn parse_one(item: Value) -> Result<MemberRef, ScimError> {
         }
     }
     match value {
-        Some(value) if !value.is_empty() => {
-            Ok(MemberRef { value, kind: kind.or_else(|| kind_of_reference(reference.as_deref())) })
-        }
+        Some(value) if !value.is_empty() => Ok((value, kind.or_else(|| kind_of_reference(reference)))),
         _ => Err(ScimError::invalid_value("value is missing, it must be the id of a user or group")),
     }
 }
@@ -128,7 +128,7 @@ mod tests {
             { "$ref": null, "value": "a" },
             "d"
         ]);
-        let members = parse(value, &Limits::default()).unwrap();
+        let members = parse(&value, &Limits::default()).unwrap();
         let kinds: Vec<_> = members.iter().map(|member| (member.value.as_str(), member.kind)).collect();
         assert_eq!(
             kinds,
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_member_without_an_id_is_named_by_its_index() {
-        let error = parse(json!([{ "value": "a" }, { "display": "x" }]), &Limits::default()).unwrap_err();
+        let error = parse(&json!([{ "value": "a" }, { "display": "x" }]), &Limits::default()).unwrap_err();
         assert_eq!(error.detail, "members[1]: value is missing, it must be the id of a user or group");
     }
 }

@@ -14,6 +14,7 @@
 pub mod bulk;
 mod coerce;
 pub mod cursor;
+pub mod dialect;
 pub mod discovery;
 pub mod error;
 pub mod filter;
@@ -27,6 +28,7 @@ pub mod password;
 pub mod patch;
 pub mod path;
 pub mod project;
+pub mod rules;
 pub mod schema;
 pub mod version;
 

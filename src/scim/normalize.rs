@@ -27,8 +27,15 @@ pub struct Normalized {
     pub members: Option<Vec<MemberRef>>,
 }
 
-/// Reads the body of a POST or PUT.
+/// Reads the body of a POST or PUT, and refuses it if something required is missing.
 pub fn normalize(body: Value, schema: &ResourceSchema, limits: &Limits) -> Result<Normalized, ScimError> {
+    let result = read(body, schema, limits)?;
+    let missing = missing_required(&result.document, schema).next();
+    missing.map_or(Ok(result), |path| Err(required(&path)))
+}
+
+/// Reads the body of a POST or PUT. Whether something required is missing is another question.
+pub(crate) fn read(body: Value, schema: &ResourceSchema, limits: &Limits) -> Result<Normalized, ScimError> {
     json::check(&body, limits)?;
     let Value::Object(fields) = body else {
         return Err(ScimError::invalid_syntax(format!(
@@ -38,16 +45,24 @@ pub fn normalize(body: Value, schema: &ResourceSchema, limits: &Limits) -> Resul
         )));
     };
     let result = Normalized { document: Document::new(), id: None, password: None, members: None };
+    // Another name for an attribute that the body has by its own name, too, is kept as what nobody knows.
+    let idle: Vec<&str> = schema.idle_aliases(fields.keys()).collect();
     let mut reader = Reader { schema, limits, result };
     for (key, value) in fields {
-        reader.field(key, value)?;
+        if idle.iter().any(|alias| key.eq_ignore_ascii_case(alias)) {
+            reader.result.document.insert(key, value);
+        } else {
+            reader.field(key, value)?;
+        }
     }
     let mut result = reader.result;
-    if let Some(path) = missing_required(&result.document, schema) {
-        return Err(ScimError::invalid_value(format!("{path} is required and may not be empty")));
-    }
     set_schemas(&mut result.document, schema);
     Ok(result)
+}
+
+/// What is said where `path` is missing.
+pub(crate) fn required(path: &str) -> ScimError {
+    ScimError::invalid_value(format!("{path} is required and may not be empty"))
 }
 
 /// Checks that no immutable attribute changed between two documents, for PUT; PATCH does so itself.
@@ -167,7 +182,7 @@ impl<'s> Reader<'s> {
             }
             (None, "members") if self.schema.has_members() => {
                 if !value.is_null() {
-                    self.result.members = Some(member::parse(value, self.limits)?);
+                    self.result.members = Some(member::parse(&value, self.limits)?);
                 }
                 return Ok(());
             }
@@ -247,10 +262,15 @@ pub(crate) fn edit<R>(
     result
 }
 
-/// The path of a required attribute that has no value, if there is one. Those of an extension are asked for
-/// once the extension is there at all.
-pub(crate) fn missing_required(document: &Document, schema: &ResourceSchema) -> Option<String> {
-    schema.all_attributes().find_map(|(extension, attribute)| {
+/// The paths of required attributes that have no value. Those of an extension are asked for once the extension is
+/// there at all.
+pub(crate) fn missing_required<'s>(
+    document: &'s Document,
+    schema: &'s ResourceSchema,
+) -> impl Iterator<Item = String> + 's {
+    let is_missing = |extension: &&Schema| extension.required && !document.contains_key(&extension.id);
+    let extensions = schema.extensions.iter().filter(is_missing).map(|extension| extension.id.clone());
+    let attributes = schema.all_attributes().filter_map(|(extension, attribute)| {
         let container = match extension {
             Some(schema) => document.get(&schema.id)?.as_object()?,
             None => document,
@@ -262,7 +282,8 @@ pub(crate) fn missing_required(document: &Document, schema: &ResourceSchema) -> 
             Some(value) => missing_sub(attribute, value).and_then(|sub| target(Some(sub))),
             None => None,
         }
-    })
+    });
+    extensions.chain(attributes)
 }
 
 fn missing_sub<'a>(attribute: &'a Attribute, value: &Value) -> Option<&'a Attribute> {
@@ -271,7 +292,12 @@ fn missing_sub<'a>(attribute: &'a Attribute, value: &Value) -> Option<&'a Attrib
         single => std::slice::from_ref(single),
     };
     attribute.sub_attributes.iter().find(|sub| {
-        sub.required && !sub.is_read_only() && items.iter().any(|item| item.get(&sub.name).is_none())
+        let is_empty = |item: &Value| match item.get(&sub.name) {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => text.trim().is_empty(),
+            Some(_) => false,
+        };
+        sub.required && !sub.is_read_only() && items.iter().any(is_empty)
     })
 }
 

@@ -48,20 +48,20 @@ impl Projection {
     }
 
     /// Cuts a document down to what is to be returned.
-    pub fn apply(&self, document: &Document, schema: &ResourceSchema) -> Document {
+    pub fn apply(&self, document: Document, schema: &ResourceSchema) -> Document {
         let mut result = Document::new();
         for (key, value) in document {
-            match (schema.extension(key), value) {
+            match (schema.extension(&key), value) {
                 (Some(extension), Value::Object(fields)) => {
                     let find = |name: &str| extension.attribute(name);
                     let kept = self.container(Some(&extension.id), fields, &find);
                     if !kept.is_empty() {
-                        result.insert(key.clone(), Value::Object(kept));
+                        result.insert(key, Value::Object(kept));
                     }
                 }
-                (Some(_) | None, _) => {
-                    if let Some(kept) = self.field(None, key, value, schema.attribute(key)) {
-                        result.insert(key.clone(), kept);
+                (Some(_) | None, value) => {
+                    if let Some(kept) = self.field(None, &key, value, schema.attribute(&key)) {
+                        result.insert(key, kept);
                     }
                 }
             }
@@ -72,52 +72,53 @@ impl Projection {
     fn container<'s>(
         &self,
         extension: Option<&str>,
-        fields: &Map<String, Value>,
+        fields: Map<String, Value>,
         find: &dyn Fn(&str) -> Option<&'s Attribute>,
     ) -> Map<String, Value> {
-        fields
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), self.field(extension, key, value, find(key))?)))
-            .collect()
+        let kept = fields.into_iter().filter_map(|(key, value)| {
+            let kept = self.field(extension, &key, value, find(&key))?;
+            Some((key, kept))
+        });
+        kept.collect()
     }
 
     fn field(
         &self,
         extension: Option<&str>,
         key: &str,
-        value: &Value,
+        mut value: Value,
         attribute: Option<&Attribute>,
     ) -> Option<Value> {
         match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
             Returned::Never => return None,
-            Returned::Always => return Some(value.clone()),
+            Returned::Always => return Some(value),
             Returned::Request if self.only.is_none() => return None,
             Returned::Request | Returned::Default => {}
         }
         let about = |list: &[Selected]| -> Vec<Selected> {
             list.iter().filter(|one| one.touches(extension, key)).cloned().collect()
         };
-        let mut kept = value.clone();
+        let was_empty = is_empty(&value);
         if let Some(only) = &self.only {
             let only = about(only);
             if only.is_empty() {
                 return None;
             }
             if !only.iter().any(|one| one.sub.is_none()) {
-                retain(&mut kept, &|sub| selects(&only, sub) || is_always(attribute, sub));
+                retain(&mut value, &|sub| selects(&only, sub) || is_always(attribute, sub));
             }
         }
+        let is_unasked = |sub: &str| self.only.is_none() && is_returned(attribute, sub, Returned::Request);
         let without = about(&self.without);
         if without.iter().any(|one| one.sub.is_none()) {
             return None;
         }
-        retain(&mut kept, &|sub| {
-            (!selects(&without, sub) || is_always(attribute, sub)) && !is_never(attribute, sub)
+        retain(&mut value, &|sub| {
+            let selected = !selects(&without, sub) || is_always(attribute, sub);
+            selected && !is_unasked(sub) && !is_returned(attribute, sub, Returned::Never)
         });
-        match &kept {
-            Value::Object(fields) if fields.is_empty() => None,
-            _ => Some(kept),
-        }
+        // What was cut down to nothing is left out; what was stored empty is shown as it is.
+        (was_empty || !is_empty(&value)).then_some(value)
     }
 }
 
@@ -157,16 +158,20 @@ impl Selected {
     }
 }
 
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
 fn selects(list: &[Selected], sub: &str) -> bool {
     list.iter().any(|one| one.sub.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(sub)))
 }
 
 fn is_always(attribute: Option<&Attribute>, sub: &str) -> bool {
-    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Always)
+    is_returned(attribute, sub, Returned::Always)
 }
 
-fn is_never(attribute: Option<&Attribute>, sub: &str) -> bool {
-    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == Returned::Never)
+fn is_returned(attribute: Option<&Attribute>, sub: &str, when: Returned) -> bool {
+    attribute.and_then(|attribute| attribute.sub(sub)).is_some_and(|sub| sub.returned == when)
 }
 
 /// Keeps some sub-attributes of a complex value, or of each value of a multi-valued one.

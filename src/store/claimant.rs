@@ -6,8 +6,11 @@ use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Con
 use kube::{Resource, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Directory, Store, error::StoreError, tenant::TenantKey, written::Kind};
-use crate::api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names};
+use super::{Directory, Store, codec, error::StoreError, tenant::TenantKey, written::Kind};
+use crate::{
+    api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names},
+    scim::Document,
+};
 
 /// An object with an attribute that is unique in its tenant.
 pub(super) trait Claimant:
@@ -32,6 +35,9 @@ pub(super) trait Claimant:
 
     /// The attribute's value.
     fn unique_value(&self) -> &str;
+
+    /// What SCIM shows of it, where other attributes than its name must be unique.
+    fn document(&self) -> Document;
 
     /// What its status says.
     fn conditions(&self) -> &[Condition];
@@ -70,6 +76,10 @@ impl Claimant for User {
 
     fn unique_value(&self) -> &str {
         &self.spec.user_name
+    }
+
+    fn document(&self) -> Document {
+        codec::user_document(&self.spec)
     }
 
     fn conditions(&self) -> &[Condition] {
@@ -111,6 +121,10 @@ impl Claimant for Team {
 
     fn unique_value(&self) -> &str {
         &self.spec.display_name
+    }
+
+    fn document(&self) -> Document {
+        codec::team_document(&self.spec)
     }
 
     fn conditions(&self) -> &[Condition] {

@@ -15,13 +15,13 @@ pub enum StoreError {
         /// The id that was asked for.
         id: String,
     },
-    /// Another user has the same `userName`, or another team the same `displayName`.
+    /// Another user has the same `userName`, or another team the same `displayName`, or either another unique value.
     #[error("another {kind} of this tenant has the same {attribute}")]
     Taken {
         /// `User` or `Group`.
         kind: &'static str,
-        /// `userName` or `displayName`.
-        attribute: &'static str,
+        /// `userName`, `displayName`, or another attribute that the tenant calls unique.
+        attribute: String,
     },
     /// The caller's `If-Match` or `If-None-Match` does not hold for the stored version.
     #[error("the resource is not in a version that the request allows, it is in {current}; read it again")]

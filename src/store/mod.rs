@@ -8,6 +8,7 @@ mod api_error;
 mod claimant;
 pub mod claims;
 mod codec;
+pub mod dialects;
 pub mod directory;
 pub mod error;
 mod locks;
@@ -16,8 +17,10 @@ mod meta;
 pub mod names;
 pub mod namespaces;
 mod page;
+mod passwords;
 mod peers;
 mod retry;
+pub mod rules;
 mod searched;
 mod select;
 mod slices;
@@ -29,6 +32,7 @@ mod tenant_watch;
 pub mod tenants;
 pub mod token;
 pub mod token_use;
+mod unique;
 mod users;
 pub mod view;
 mod watch;
@@ -45,6 +49,7 @@ pub use self::{
     namespaces::Namespaces,
     page::{Page, Start},
     peers::PeerOptions,
+    rules::TenantRules,
     select::Selection,
     tenant::TenantKey,
     tenants::{Access, Tenants},
@@ -52,7 +57,9 @@ pub use self::{
     view::{Found, GroupView, MemberView, TeamView, UserView},
     written::Kind,
 };
-use self::{locks::Locks, membership::Members, peers::Peers, slices::SliceCache, watch::Progress};
+use self::{
+    locks::Locks, membership::Members, passwords::Hashing, peers::Peers, slices::SliceCache, watch::Progress,
+};
 
 /// The store. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -67,6 +74,7 @@ struct Inner {
     peers: Peers,
     progress: Progress,
     background: TaskTracker,
+    hashing: Hashing,
 }
 
 /// A client, which says nothing about itself.
@@ -89,6 +97,7 @@ impl Store {
             locks: Locks::default(),
             progress: Progress::default(),
             background: TaskTracker::new(),
+            hashing: Hashing::default(),
         }))
     }
 
@@ -191,6 +200,10 @@ impl Store {
 
     fn background(&self) -> &TaskTracker {
         &self.0.background
+    }
+
+    fn hashing(&self) -> &Hashing {
+        &self.0.hashing
     }
 
     fn progress(&self) -> &Progress {

@@ -245,7 +245,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
             if self.directory().having(K::KIND, tenant, value).contains(&other) {
-                return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE });
+                return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE.to_owned() });
             }
         }
         Ok(())

@@ -1,19 +1,19 @@
 //! Lists of users and teams: filtered, sorted, one page at a time.
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
 use super::{
     Store,
     directory::{Directory, Window},
     error::StoreError,
     page::{Page, Start, cut},
-    searched::Searched,
+    searched,
     tenant::TenantKey,
     view::Found,
 };
 use crate::scim::{
     ScimError,
-    filter::{EqTerm, Filter, Matcher},
+    filter::{EqTerm, Filter},
     list::{ListQuery, SortKey, Sorter},
     schema::ResourceSchema,
 };
@@ -50,11 +50,11 @@ impl Directory {
         let mut all = Vec::new();
         if let Some(schema) = users {
             let found = self.users(tenant, &terms(query, schema)).into_iter().map(Found::User);
-            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+            all.extend(self.matching(tenant, query, schema, found)?);
         }
         if let Some(schema) = teams {
             let found = self.teams(tenant, &terms(query, schema)).into_iter().map(Found::Team);
-            all.extend(Kind::new(query, schema)?.matching(self, tenant, found));
+            all.extend(self.matching(tenant, query, schema, found)?);
         }
         Ok(cut(selection.in_order(self, tenant, all)?, start, query.count, Found::position))
     }
@@ -84,17 +84,17 @@ impl Selection<'_> {
             [Some(Err(error)), None | Some(Err(_))] | [None, Some(Err(error))] => return Err(error),
             [users, teams] => [users.and_then(Result::ok), teams.and_then(Result::ok)],
         };
-        let [of_users, of_teams] =
-            [&users, &teams].map(|sorter| sorter.as_ref().map(|it| (it, Searched::by(it))));
         let keyed = all.into_iter().map(|found| {
-            let place = match &found {
-                Found::User(_) => &of_users,
-                Found::Team(_) => &of_teams,
+            let sorter = match &found {
+                Found::User(_) => &users,
+                Found::Team(_) => &teams,
             };
-            let value = place
-                .as_ref()
-                .map(|(sorter, searched)| sorter.key(&searched.document(directory, tenant, &found)));
-            (value.unwrap_or_default(), found)
+            let key = sorter.as_ref().map(|sorter| {
+                let name = sorter.top_level();
+                let value = searched::value(directory, tenant, &found, name);
+                sorter.key(&value.map(|value| (name.to_owned(), value)).into_iter().collect())
+            });
+            (key.unwrap_or_default(), found)
         });
         let mut keyed: Vec<(SortKey, Found)> = keyed.collect();
         let compare = users.as_ref().or(teams.as_ref());
@@ -109,30 +109,20 @@ fn terms(query: &ListQuery, schema: &ResourceSchema) -> Vec<EqTerm> {
     parts.filter_map(|part| part.equality(schema)).collect()
 }
 
-/// What a query asks of one kind of resource.
-struct Kind {
-    matcher: Option<Matcher>,
-    searched: Searched,
-}
-
-impl Kind {
-    fn new(query: &ListQuery, schema: &ResourceSchema) -> Result<Self, ScimError> {
-        let matcher = query.filter.as_ref().map(|filter| filter.compile(schema)).transpose()?;
-        let searched = query.filter.as_ref().map(|filter| Searched::in_filter(filter, schema));
-        Ok(Self { matcher, searched: searched.unwrap_or_default() })
-    }
-
+impl Directory {
+    /// Those that the query's filter selects.
     fn matching(
         &self,
-        directory: &Directory,
         tenant: &TenantKey,
+        query: &ListQuery,
+        schema: &ResourceSchema,
         all: impl Iterator<Item = Found>,
-    ) -> Vec<Found> {
+    ) -> Result<Vec<Found>, ScimError> {
+        let Some(filter) = &query.filter else { return Ok(all.collect()) };
+        let matcher = filter.compile(schema)?;
         let fits = |found: &Found| {
-            self.matcher
-                .as_ref()
-                .is_none_or(|it| it.matches(&self.searched.document(directory, tenant, found)))
+            matcher.matches_by(&|name| searched::value(self, tenant, found, name).map(Cow::Owned))
         };
-        all.filter(fits).collect()
+        Ok(all.filter(fits).collect())
     }
 }

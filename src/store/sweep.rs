@@ -23,6 +23,7 @@ use super::{
     membership::Id,
     meta::exactly,
     tenant::TenantKey,
+    view::{TeamView, UserView},
 };
 use crate::api::{Team, User, names};
 
@@ -93,7 +94,7 @@ async fn sweep_slice(store: &Store, namespace: &str, name: &str) -> Result<(), S
             Next::Ask(Ask::DeleteClaim { claim: _, version }) => {
                 call(api.delete(name, &exactly(&slice.metadata))).await.map(|_| Answer::Stored(version))
             }
-            Next::Ask(fence) => claims.call(fence, &mut team).await,
+            Next::Ask(fence) => claims.call(fence, &[], &mut team).await,
         };
         let answer = match result {
             Ok(answer) => answer,
@@ -128,19 +129,15 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
             let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
             let directory = store.directory();
             let swept = match lease.labels().get(names::LABEL_CLAIM).map(String::as_str) {
-                Some(User::ATTRIBUTE) => {
+                Some(User::ATTRIBUTE | User::SCIM_KIND) => {
                     let known = directory.user(&tenant, holder);
                     let claims = Claims::<User>::new(store.client(), &tenant);
-                    claims
-                        .sweep(&lease, older_than, known.as_ref().map(super::view::UserView::object))
-                        .await?
+                    claims.sweep(&lease, older_than, known.as_ref().map(UserView::object)).await?
                 }
-                Some(Team::ATTRIBUTE) => {
+                Some(Team::ATTRIBUTE | Team::SCIM_KIND) => {
                     let known = directory.team(&tenant, holder);
                     let claims = Claims::<Team>::new(store.client(), &tenant);
-                    claims
-                        .sweep(&lease, older_than, known.as_ref().map(super::view::TeamView::object))
-                        .await?
+                    claims.sweep(&lease, older_than, known.as_ref().map(TeamView::object)).await?
                 }
                 Some(_) | None => false,
             };

@@ -10,8 +10,8 @@ use super::{
     Store,
     api_error::{CallError, call},
     claims::{
-        Claims, Deleted, PutError,
-        protocol::{Answer, Text, Write},
+        Claims, Deleted, Moves, PutError,
+        protocol::{Answer, Text},
     },
     codec,
     directory::version,
@@ -30,6 +30,7 @@ use crate::{
     scim::{
         Document, ScimError,
         member::{MemberChange, MemberRef},
+        rules::Unique,
         version::Conditions,
     },
 };
@@ -43,22 +44,23 @@ impl Store {
         tenant: &TenantKey,
         document: Document,
         members: Vec<MemberRef>,
+        unique: &[Unique],
     ) -> Result<TeamView, StoreError> {
         self.check_can_answer()?;
         let changes = [MemberChange::Add(members)];
         self.check_members(tenant, None, &changes).await?;
         let planned = spec(tenant, document, Membership::default())?;
-        self.check_unused::<Team>(tenant, &planned.display_name, None).await?;
         let claims = Claims::<Team>::new(self.client(), tenant);
         let mut attempts = Attempts::default();
         loop {
             let id = new_id();
             let blank = Team { metadata: new_meta(tenant, &id), spec: planned.clone(), status: None };
             let put = || self.commit(tenant, &blank, plan(&Members::default(), &changes));
-            let write = Write::create(claims.on(&planned.display_name), id.clone());
+            let moves = Moves::between(tenant, unique, None, &blank);
+            self.check_gained::<Team>(tenant, &moves, &id).await?;
             // The slices that it names are of this attempt alone, so it is enough that there is a team of this name.
             let is_ours = |stored: &Team| stored.spec.display_name == planned.display_name;
-            if let Some(team) = claims.write(&id, write, put, is_ours).await? {
+            if let Some(team) = claims.write(&id, &moves, put, is_ours).await? {
                 let team = self.took_in_team(tenant, team).await?;
                 self.acknowledge(&Written::of(team.object())).await?;
                 return Ok(team);
@@ -74,6 +76,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
     ) -> Result<TeamView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -94,7 +97,7 @@ impl Store {
             if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan).await? {
+            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan, unique).await? {
                 let team = self.took_in_team(tenant, team).await?;
                 drop(turn);
                 self.acknowledge(&Written::of(team.object())).await?;
@@ -111,6 +114,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let claims = Claims::<Team>::new(self.client(), tenant);
@@ -121,7 +125,7 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            let Some(deleted) = claims.retire(current.object()).await? else {
+            let Some(deleted) = claims.retire(current.object(), unique).await? else {
                 attempts.next_conflict().await?;
                 (current, _) = self.fresh_team(tenant, id).await?;
                 continue;
@@ -155,7 +159,7 @@ impl Store {
         }
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
         match self
-            .change_team(tenant, team, &Conditions::default(), |document| Ok((document, gone.clone())))
+            .change_team(tenant, team, &Conditions::default(), &[], |document| Ok((document, gone.clone())))
             .await
         {
             Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
@@ -170,22 +174,18 @@ impl Store {
         current: &Team,
         wanted: TeamSpec,
         plan: Plan,
+        unique: &[Unique],
     ) -> Result<Option<Team>, StoreError> {
         let id = current.name_any();
         let claims = Claims::<Team>::new(self.client(), tenant);
-        let (old, new) = (claims.on(&current.spec.display_name), claims.on(&wanted.display_name));
-        let write = if old == new {
-            Write::keep(id.as_str().into())
-        } else {
-            self.check_unused::<Team>(tenant, &wanted.display_name, Some(&id)).await?;
-            Write::rename(id.as_str().into(), new, old)
-        };
         let mut team =
             Team { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut team.metadata);
         adopt(&mut team.metadata, tenant);
+        let moves = Moves::between(tenant, unique, Some(current), &team);
+        self.check_gained::<Team>(tenant, &moves, &id).await?;
         let put = || self.commit(tenant, &team, plan.clone());
-        claims.write(&id, write, put, |_| false).await
+        claims.write(&id, &moves, put, |_| false).await
     }
 
     /// Writes a plan's new slices, then the team that names them, then deletes what nobody names any more.

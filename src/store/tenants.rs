@@ -20,7 +20,8 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    TenantKey,
+    TenantKey, TenantRules,
+    dialects::Dialects,
     directory::version,
     tenant_look::{Looks, Source},
     token::Token,
@@ -43,6 +44,8 @@ pub struct Access {
     pub read_only: bool,
     /// Whether the whole tenant is suspended, so that every request is answered 503.
     pub suspended: bool,
+    /// What the tenant asks of what is written.
+    pub rules: Arc<TenantRules>,
 }
 
 /// All tenants and their tokens' hashes.
@@ -51,6 +54,7 @@ pub struct Tenants {
     known: RwLock<Known>,
     used: Notify,
     suspensions: Notify,
+    dialects: Dialects,
     lists_missing: watch::Sender<usize>,
     /// Where tenants can be looked at; known once they are followed.
     pub(super) source: OnceLock<Source>,
@@ -64,6 +68,7 @@ impl Default for Tenants {
             known: RwLock::default(),
             used: Notify::new(),
             suspensions: Notify::new(),
+            dialects: Dialects::default(),
             lists_missing: watch::Sender::new(1),
             source: OnceLock::new(),
             looks: Looks::default(),
@@ -142,9 +147,11 @@ impl Tenants {
     /// Takes over a tenant as the API server shows it, unless a later version is known. One that is being deleted
     /// has no tokens any more.
     pub fn apply(&self, tenant: &ScimTenant) {
-        if let Some(key) = key(tenant)
-            && self.write().apply(&key, tenant)
-        {
+        let Some(key) = key(tenant) else { return };
+        if tenant.metadata.deletion_timestamp.is_none() {
+            self.dialects.apply(&key, tenant);
+        }
+        if self.write().apply(&key, tenant) {
             self.suspensions.notify_one();
         }
     }
@@ -166,8 +173,16 @@ impl Tenants {
         self.read().forgotten
     }
 
+    /// What a tenant asks of what is written. Whoever may write has a token, and so a tenant with rules is known.
+    pub fn rules(&self, key: &TenantKey) -> Arc<TenantRules> {
+        let known = self.read();
+        let token = known.tenants.get(key).and_then(|tenant| tenant.tokens.first());
+        token.map(|token| Arc::clone(&token.access.rules)).unwrap_or_default()
+    }
+
     /// Forgets a tenant; its tokens stop working.
     pub fn remove(&self, key: &TenantKey) {
+        self.dialects.remove(key);
         let mut known = self.write();
         known.forgotten += 1;
         if known.tenants.remove(key).is_some_and(|it| it.suspended) {
@@ -192,6 +207,13 @@ impl Tenants {
         known.forgotten += 1;
         known.tenants.retain(|key, _| elsewhere(key) || present.contains(key));
         self.suspensions.notify_one();
+        drop(known);
+        self.dialects.retain(namespace, present);
+    }
+
+    /// What the tenants' clients were seen to do their own way.
+    pub fn dialects(&self) -> &Dialects {
+        &self.dialects
     }
 
     /// What has not been read from the API server yet; empty when tokens can be checked.
@@ -287,10 +309,12 @@ pub fn key(tenant: &ScimTenant) -> Option<TenantKey> {
 fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> Vec<KnownToken> {
     let rows = tenant.status.as_ref().map(|status| status.tokens.as_slice()).unwrap_or_default();
     let specs = token_specs(tenant);
+    // Statuses change often, rules seldom: they are made once for each change of them.
+    let rules = TenantRules::of(&tenant.spec, before.first().map(|token| &token.access.rules));
     rows.iter()
         .filter_map(|row| Some((row, specs.iter().find(|spec| spec.name == row.name)?)))
         .flat_map(|(row, spec)| {
-            let access = access(key, spec, tenant.spec.suspend);
+            let access = access(key, spec, tenant.spec.suspend, &rules);
             let previous = row.previous.iter().map(|old| (&old.hash, old.expires_at.as_ref(), false));
             std::iter::once((&row.hash, row.expires_at.as_ref(), true)).chain(previous).map(
                 move |(hash, expires_at, current)| KnownToken {
@@ -306,7 +330,7 @@ fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> 
         .collect()
 }
 
-fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool) -> Access {
+fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool, rules: &Arc<TenantRules>) -> Access {
     let may = |scope| spec.scope.is_empty() || spec.scope.contains(&scope);
     Access {
         tenant: key.clone(),
@@ -315,6 +339,7 @@ fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool) -> Access {
         groups: may(TokenScope::Groups),
         read_only: spec.read_only,
         suspended,
+        rules: Arc::clone(rules),
     }
 }
 

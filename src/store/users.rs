@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use kube::{Api, ResourceExt};
+use serde_json::Value;
 
 use super::{
     Store,
     api_error::call,
-    claims::{Claims, Deleted, protocol::Write},
+    claims::{Claims, Deleted, Moves},
     codec,
     directory::version,
     error::StoreError,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, version::Conditions},
+    scim::{Document, ScimError, rules::Unique, version::Conditions},
 };
 
 const KIND: &str = "User";
@@ -29,19 +30,24 @@ pub(super) const SLOW: &str = "another request has taken the name over meanwhile
 
 impl Store {
     /// Stores a new user and gives it an id.
-    pub async fn create_user(&self, tenant: &TenantKey, document: Document) -> Result<UserView, StoreError> {
+    pub async fn create_user(
+        &self,
+        tenant: &TenantKey,
+        document: Document,
+        unique: &[Unique],
+    ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
-        self.check_unused::<User>(tenant, &spec.user_name, None).await?;
         let claims = Claims::<User>::new(self.client(), tenant);
         let api = self.users_api(tenant);
         let mut attempts = Attempts::default();
         loop {
             let id = new_id();
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
-            let write = Write::create(claims.on(&spec.user_name), id.clone());
+            let moves = Moves::between(tenant, unique, None, &user);
+            self.check_gained::<User>(tenant, &moves, &id).await?;
             let post = || async { Ok(call(api.create(&post_params(), &user)).await?) };
-            if let Some(user) = claims.write(&id, write, post, |stored| stored.spec == user.spec).await? {
+            if let Some(user) = claims.write(&id, &moves, post, |stored| stored.spec == user.spec).await? {
                 let user = self.took_in_user(user);
                 self.acknowledge(&Written::of(user.object())).await?;
                 return Ok(user);
@@ -57,6 +63,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
         change: impl Fn(Document) -> Result<Document, ScimError> + Send + Sync,
     ) -> Result<UserView, StoreError> {
         let turn = self.locks().lock(id).await;
@@ -64,7 +71,7 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            let wanted = spec(tenant, keep_active(&current, change(current.document())?))?;
+            let wanted = changed_spec(tenant, &current, change(current.document())?)?;
             if wanted == current.0.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
@@ -74,7 +81,7 @@ impl Store {
             if !may_be_written(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &current.0, wanted).await? {
+            if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
                 let user = self.took_in_user(user);
                 drop(turn);
                 self.acknowledge(&Written::of(user.object())).await?;
@@ -91,6 +98,7 @@ impl Store {
         tenant: &TenantKey,
         id: &str,
         conditions: &Conditions,
+        unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
         let claims = Claims::<User>::new(self.client(), tenant);
@@ -101,7 +109,7 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            let Some(deleted) = claims.retire(current.object()).await? else {
+            let Some(deleted) = claims.retire(current.object(), unique).await? else {
                 attempts.next_conflict().await?;
                 current = self.fresh_user(tenant, id).await?;
                 continue;
@@ -141,23 +149,19 @@ impl Store {
         tenant: &TenantKey,
         current: &User,
         wanted: UserSpec,
+        unique: &[Unique],
     ) -> Result<Option<User>, StoreError> {
         let id = current.name_any();
         let claims = Claims::<User>::new(self.client(), tenant);
-        let (old, new) = (claims.on(&current.spec.user_name), claims.on(&wanted.user_name));
-        let write = if old == new {
-            Write::keep(id.as_str().into())
-        } else {
-            self.check_unused::<User>(tenant, &wanted.user_name, Some(&id)).await?;
-            Write::rename(id.as_str().into(), new, old)
-        };
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
         adopt(&mut user.metadata, tenant);
+        let moves = Moves::between(tenant, unique, Some(current), &user);
+        self.check_gained::<User>(tenant, &moves, &id).await?;
         let api = self.users_api(tenant);
         let put = || async { Ok(call(api.replace(&id, &post_params(), &user)).await?) };
-        claims.write(&id, write, put, |_| false).await
+        claims.write(&id, &moves, put, |_| false).await
     }
 
     /// What was just stored, as the next reader here sees it.
@@ -176,12 +180,15 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
     codec::user_spec(&tenant.name, document).map_err(|error| StoreError::Rejected(error.to_string()))
 }
 
+/// The spec that a changed document says. Where it says nothing of `active`, access stays as it is.
+///
 /// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
 /// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
 /// somebody who was locked out is what it was.
-fn keep_active(current: &UserView, mut document: Document) -> Document {
-    document.entry("active").or_insert_with(|| current.object().spec.active.into());
-    document
+fn changed_spec(tenant: &TenantKey, current: &UserView, document: Document) -> Result<UserSpec, StoreError> {
+    let says_active = document.get("active").is_some_and(Value::is_boolean);
+    let spec = spec(tenant, document)?;
+    Ok(if says_active { spec } else { UserSpec { active: current.object().spec.active, ..spec } })
 }
 
 pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {

@@ -90,8 +90,8 @@ impl TeamView {
 pub struct MemberView {
     /// SCIM `id` of the member.
     pub id: Arc<str>,
-    /// What to show of it: a user's `displayName` or `userName`, a team's `displayName`.
-    pub display: String,
+    /// Its `displayName`, which a user may not have.
+    pub display: Option<String>,
     /// Whether it is a team itself.
     pub is_team: bool,
 }

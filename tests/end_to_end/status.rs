@@ -156,9 +156,10 @@ async fn calls_of_apps_are_counted_by_kind_and_outcome() {
         r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400","detail":"no"}"#;
     chat.proxy.fail_next(Method::POST, Fault::body(400, refusal));
     let ada = world.user("metric-ada").await;
+    // The refusal is for her account, not for the group that is pushed next.
+    world.row("user", &ada, "chat", |row| row["state"] == "Granted").await;
     world.group(&world.platform(), &[&ada]).await;
     world.rbac_app("cluster", json!({})).await;
-    world.row("user", &ada, "chat", |row| row["state"] == "Granted").await;
     world.until_can_view("metric-ada", true).await;
     for (kind, call, outcome) in [
         ("scim", "probe", "ok"),

@@ -17,6 +17,8 @@ mod late_watch;
 mod limits;
 mod log;
 mod outage;
+mod round_trip;
+mod rules;
 #[path = "../support/receiver.rs"]
 mod support;
 

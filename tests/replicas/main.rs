@@ -8,6 +8,7 @@
 
 mod gate;
 mod replica;
+mod unique;
 
 use std::{
     collections::HashSet,
@@ -61,7 +62,7 @@ async fn what_is_deleted_is_gone_at_once_on_every_replica() {
         let id = a.create(&name).await.unwrap().id().to_owned();
         assert_eq!(b.named(&name).unwrap(), [id.as_str()]);
         b.gate.set(Passes::AllButWatches);
-        a.store.delete_user(&site.tenant, &id, &Conditions::default()).await.unwrap();
+        a.store.delete_user(&site.tenant, &id, &Conditions::default(), &[]).await.unwrap();
         for other in [&b, &c] {
             assert!(matches!(other.user(&id), Err(StoreError::NotFound { .. })));
             assert_eq!(other.named(&name).unwrap(), [""; 0]);
@@ -307,7 +308,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
         .collect()
         .await;
     let document = Document::from_iter([("displayName".to_owned(), json!("Platform"))]);
-    let team = replicas[0].store.create_team(tenant, document, Vec::new()).await.unwrap();
+    let team = replicas[0].store.create_team(tenant, document, Vec::new(), &[]).await.unwrap();
     let adding = people.iter().enumerate().map(|(number, person)| {
         let (store, id) = (&replicas[number % 3].store, team.id());
         async move {
@@ -315,7 +316,7 @@ async fn members_added_at_once_on_several_replicas_are_all_there() {
                 let member = MemberRef { value: person.clone(), kind: None };
                 Ok((document, vec![MemberChange::Add(vec![member])]))
             };
-            store.change_team(tenant, id, &Conditions::default(), add).await.unwrap();
+            store.change_team(tenant, id, &Conditions::default(), &[], add).await.unwrap();
         }
     });
     join_all(adding).await;
@@ -367,7 +368,7 @@ async fn a_lone_replica_holds_no_lease_and_listens_nowhere() {
     let namespaces = [site.tenant.namespace.to_string()];
     let working = async {
         store.wait_until_ready().await;
-        store.create_user(&site.tenant, user("ada")).await.unwrap();
+        store.create_user(&site.tenant, user("ada"), &[]).await.unwrap();
         let leases: Api<Lease> = Api::namespaced(site.client.clone(), &site.tenant.namespace);
         let replicas = ListParams::default().labels("rollcall.dev/replica=true");
         assert_eq!(leases.list(&replicas).await.unwrap().items.len(), 0);

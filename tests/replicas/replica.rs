@@ -160,7 +160,7 @@ impl Replica {
     }
 
     pub async fn create(&self, user_name: &str) -> Result<UserView, StoreError> {
-        self.store.create_user(&self.tenant, user(user_name)).await
+        self.store.create_user(&self.tenant, user(user_name), &[]).await
     }
 
     pub async fn rename(&self, id: &str, user_name: &str) -> Result<UserView, StoreError> {
@@ -168,7 +168,7 @@ impl Replica {
             document.insert("userName".to_owned(), json!(user_name));
             Ok(document)
         };
-        self.store.change_user(&self.tenant, id, &Conditions::default(), change).await
+        self.store.change_user(&self.tenant, id, &Conditions::default(), &[], change).await
     }
 
     pub fn user(&self, id: &str) -> Result<UserView, StoreError> {

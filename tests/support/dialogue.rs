@@ -8,10 +8,13 @@
 //! - `{$capture: name}` is anything, and `${name}` is the same text from then on, in requests too
 //! - `{$contains: text}` is a string with that text in it
 //! - `{$unordered: [...]}` is an array of these items in any order
+//!
+//! `tenant` is the `spec` of the tenants that it is held with, where that matters.
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use reqwest::{Method, header::HeaderMap};
+use rollcall::api::ScimTenantSpec;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -27,6 +30,9 @@ pub struct Dialogue {
     /// The public facts behind it.
     #[allow(dead_code, reason = "for people who read the file")]
     source: Vec<String>,
+    /// The `spec` of its tenants, where they have rules of their own.
+    #[serde(default)]
+    pub tenant: ScimTenantSpec,
     steps: Vec<Step>,
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{
     Api, Client, Config, Resource,
-    api::PostParams,
+    api::{Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use rollcall::{
@@ -125,6 +125,13 @@ impl Receiver {
     /// A new tenant without users, and a token that may do everything.
     pub async fn tenant(&self) -> Endpoint {
         self.tenant_with(TokenSpec::default(), None, false).await
+    }
+
+    /// Changes what a tenant's `spec` says, as a person does by `kubectl patch`.
+    pub async fn change(&self, tenant: &Endpoint, spec: serde_json::Value) {
+        let name = tenant.url.trim_end_matches("/v2").rsplit('/').next().unwrap();
+        let patch = Patch::Merge(serde_json::json!({ "spec": spec }));
+        self.api::<ScimTenant>().patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// What lies between it and the API server.

@@ -1,8 +1,8 @@
-//! What can go wrong with a third-party server.
+//! What can go wrong with third-party software.
 
 use std::io;
 
-/// Why a server could not be installed or started.
+/// Why a program could not be installed, started or run.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
     /// The machine would not do it.
@@ -20,6 +20,9 @@ pub enum PeerError {
     /// The server runs and does not answer.
     #[error("{name} did not answer within {seconds} s; the end of its log:\n{log}")]
     NotReady { name: &'static str, seconds: u64, log: String },
+    /// A program that should end has not.
+    #[error("{name} was not done within {seconds} s; the end of its log:\n{log}")]
+    NotDone { name: &'static str, seconds: u64, log: String },
 }
 
 impl PeerError {

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,7 +24,8 @@ child=$!
 watch=$!
 exec 3<&-
 wait "$child"
-: >"$scratch/ended"
+echo "$?" >"$scratch/ending"
+mv "$scratch/ending" "$scratch/ended"
 wait "$watch"
 rm -rf -- "$scratch"
 "#;
@@ -54,9 +56,15 @@ impl Leash {
         self.scratch.join("log")
     }
 
-    /// Whether the process ended by itself.
-    pub fn has_ended(&self) -> bool {
-        self.scratch.join("ended").exists()
+    /// The exit status, once the process has ended by itself.
+    pub fn status(&self) -> Result<Option<i32>, PeerError> {
+        let path = self.scratch.join("ended");
+        match fs::read_to_string(&path) {
+            // The shell writes a number.
+            Ok(text) => Ok(Some(text.trim().parse().unwrap_or(-1))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PeerError::io(format!("read {}", path.display()))(error)),
+        }
     }
 }
 

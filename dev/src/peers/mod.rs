@@ -1,15 +1,23 @@
-//! Third-party SCIM servers, started for tests and the demo: what Rollcall pushes to must be somebody else's code.
+//! Third-party SCIM software, run for tests and the demo: who Rollcall pushes to, and who pushes to it, must be somebody
+//! else's code.
 //!
-//! Each is installed once, from a committed list of exact versions, into a cache outside the tree; each start is a
-//! fresh server on a free port of loopback, gone when the [`Peer`] is dropped or its owner dies.
+//! Each is installed once, from a committed list of exact versions, into a cache outside the tree. Each start of a
+//! server is a fresh one on a free port of loopback, gone when the [`Peer`] is dropped or its owner dies; clients and
+//! suites are commands to [`run()`].
 
+mod canaille;
 mod error;
 mod http;
 mod install;
 mod keycloak;
 mod leash;
+mod python;
+mod run;
 mod scim2_server;
+mod scim2_tester;
 mod scimmy;
+mod scimono;
+mod unboundid;
 
 use std::fs;
 use std::io::{Error as IoError, Read as _};
@@ -19,12 +27,17 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use self::canaille::canaille;
 pub use self::error::PeerError;
 use self::http::get;
 pub use self::keycloak::keycloak;
 use self::leash::Leash;
+pub use self::run::{Ran, run};
 pub use self::scim2_server::scim2_server;
+pub use self::scim2_tester::scim2_tester;
 pub use self::scimmy::scimmy;
+pub use self::scimono::scimono;
+pub use self::unboundid::unboundid;
 
 /// A running SCIM server.
 #[derive(Debug)]
@@ -68,7 +81,7 @@ impl Peer {
                 });
             }
             let log = || tail(&leash.log());
-            if leash.has_ended() {
+            if leash.status()?.is_some() {
                 return Err(PeerError::Ended { name, log: log() });
             }
             if Instant::now() > deadline {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::install::{Recipe, installed};
-use super::{Peer, PeerError, Start};
+use super::{Peer, PeerError, Start, python};
 
 const REQUIREMENTS: &str = include_str!("../../../tests/peers/scim2-server/requirements.txt");
 
@@ -15,15 +15,7 @@ pub fn scim2_server() -> Result<Peer, PeerError> {
     let directory = installed(&Recipe {
         name: "scim2-server",
         files: &[("requirements.txt", REQUIREMENTS)],
-        commands: &|directory| {
-            let mut environment = Command::new("python3");
-            environment.args(["-m", "venv", "venv"]);
-            let mut packages = Command::new(directory.join("venv/bin/python"));
-            // The list is complete, so pip is not to add to it.
-            packages.args(["-m", "pip", "install", "--no-deps", "--disable-pip-version-check"]);
-            packages.args(["-r", "requirements.txt"]);
-            vec![environment, packages]
-        },
+        commands: &python::packages,
     })?;
     Peer::start(&Start {
         name: "scim2-server",

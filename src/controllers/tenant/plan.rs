@@ -175,6 +175,7 @@ fn status(
         users: shown(|counts| counts.users, before.users),
         active_users: shown(|counts| counts.active_users, before.active_users),
         teams: shown(|counts| counts.teams, before.teams),
+        observed_dialect: before.observed_dialect,
     }
 }
 

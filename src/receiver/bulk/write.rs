@@ -93,9 +93,10 @@ impl Writer<'_> {
         conditions: &Conditions,
     ) -> Result<(), ReceiverError> {
         let (store, tenant) = (&self.state.store, &self.granted.tenant);
+        let rules = self.state.rules(tenant);
         match endpoint {
-            Endpoint::Users => store.delete_user(tenant, id, conditions).await?,
-            Endpoint::Groups => store.delete_team(tenant, id, conditions).await?,
+            Endpoint::Users => store.delete_user(tenant, id, conditions, &rules.users.unique).await?,
+            Endpoint::Groups => store.delete_team(tenant, id, conditions, &rules.groups.unique).await?,
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! Finds the equalities in a filter, so that a store can operand them from an index.
 
-use std::collections::BTreeSet;
-
 use super::{Filter, Literal, Node, Op, Term, Test};
 use crate::scim::path::AttrPath;
 use crate::scim::schema::{Attribute, Kind, ResourceSchema, Target};
@@ -37,22 +35,6 @@ impl Filter {
             Term::Element { path, filter, then } => in_element(path, filter, then.as_ref(), schema),
             Term::Plain { .. } => None,
         }
-    }
-
-    /// The top-level attributes that the filter is about, by their canonical names, and the extensions, by their URNs:
-    /// a document needs to hold no others. What the schema doesn't know is never in a document.
-    pub fn top_level(&self, schema: &ResourceSchema) -> BTreeSet<String> {
-        let name = |path: &AttrPath| match schema.resolve(path)? {
-            Target::Attribute { extension: Some(extension), .. } | Target::Extension(extension) => {
-                Some(extension.id.clone())
-            }
-            Target::Attribute { extension: None, attribute, sub: _ } => Some(attribute.name.clone()),
-        };
-        let names = self.nodes.iter().filter_map(|node| match node {
-            Node::Term(Term::Plain { path, .. } | Term::Element { path, .. }) => name(path),
-            Node::Not | Node::And | Node::Or => None,
-        });
-        names.collect()
     }
 
     /// The equalities between an element's sub-attributes and values, or `None` if there is anything else.
@@ -186,16 +168,6 @@ mod tests {
         for text in ["members eq \"m\"", "members.value eq \"m\"", "members[value eq \"m\"]"] {
             assert_eq!(terms(text, &group).unwrap(), ["members.value=\"m\" []"], "{text}");
         }
-    }
-
-    #[test]
-    fn a_filter_tells_whether_it_is_about_members() {
-        let group = ResourceSchema::group();
-        let top_level = |text: &str| -> Vec<String> {
-            Filter::parse(text).unwrap().top_level(&group).into_iter().collect()
-        };
-        assert_eq!(top_level("displayName pr or not (MEMBERS[value eq \"m\"])"), ["displayName", "members"]);
-        assert_eq!(top_level("displayName eq \"members\""), ["displayName"]);
     }
 
     #[test]

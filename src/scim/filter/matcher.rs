@@ -1,5 +1,7 @@
 //! A filter made ready to test many documents: names resolved, operands converted, no allocation per test.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::equality::default_sub;
@@ -44,6 +46,9 @@ struct Place {
     sub: Option<String>,
 }
 
+/// Gives the value of a top-level attribute by its name, or of an extension by its URN.
+pub type Values<'v> = dyn Fn(&str) -> Option<Cow<'v, Value>> + 'v;
+
 /// What a filter's names are resolved against.
 #[derive(Clone, Copy)]
 enum Scope<'s> {
@@ -63,13 +68,18 @@ impl Matcher {
 
     /// Whether a document in canonical form matches.
     ///
-    /// RFC 7644 section 3.4.2.2: "For filtered attributes that are not part of a particular resource type,
+    /// RFC 7644 section 3.4.2.1: "For filtered attributes that are not part of a particular resource type,
     /// the service provider SHALL treat the attribute as if there is no attribute value". What has no value
     /// matches `ne` and `eq null` and nothing else. Of a multi-valued attribute any value may match. Only
-    /// what is in the document can match: `id` and `meta` must have been put there, and a Group's `members`
-    /// never are; see [`Filter::top_level`].
+    /// what is in the document can match: `id` and `meta` must have been put there.
     pub fn matches(&self, document: &Document) -> bool {
-        self.run(|check| check.holds(document))
+        self.matches_by(&|name| document.get(name).map(Cow::Borrowed))
+    }
+
+    /// The same of a resource whose attributes, by their names, and extensions, by their URNs, are only made when the
+    /// filter comes to them: of most resources, that is one.
+    pub fn matches_by(&self, values: &Values<'_>) -> bool {
+        self.run(|check| check.holds(values))
     }
 
     /// Whether one element of a multi-valued attribute matches.
@@ -208,36 +218,31 @@ fn holds_of_nothing(test: &Test) -> bool {
 }
 
 impl Check {
-    fn holds(&self, document: &Document) -> bool {
+    fn holds(&self, values: &Values<'_>) -> bool {
         match self {
             Self::Unknown(truth) => *truth,
-            Self::Plain(place, operand) => place.test_in(document, operand),
-            Self::Element(place, matcher, then, operand) => {
-                let elements = match place.top(document) {
-                    Some(Value::Array(items)) => items.as_slice(),
-                    Some(single) => std::slice::from_ref(single),
-                    None => &[],
-                };
-                elements.iter().filter(|element| matcher.matches_element(element)).any(|element| match then {
+            Self::Plain(place, operand) => {
+                place.with_top(values, |top| test_values(top, place.sub.as_deref(), operand))
+            }
+            Self::Element(place, matcher, then, operand) => place.with_top(values, |top| {
+                let mut elements = items(top).iter().filter(|element| matcher.matches_element(element));
+                elements.any(|element| match then {
                     Some(sub) => sub.test_in_element(element, operand),
                     None => true,
                 })
-            }
+            }),
         }
     }
 }
 
 impl Place {
-    fn top<'d>(&self, document: &'d Document) -> Option<&'d Value> {
-        let container = match &self.extension {
-            Some(urn) => document.get(urn)?.as_object()?,
-            None => document,
-        };
-        container.get(self.name.as_ref()?)
-    }
-
-    fn test_in(&self, document: &Document, operand: &Operand) -> bool {
-        test_values(self.top(document), self.sub.as_deref(), operand)
+    /// Looks at the value here, if there is one.
+    fn with_top<T>(&self, values: &Values<'_>, look: impl FnOnce(Option<&Value>) -> T) -> T {
+        match (&self.extension, &self.name) {
+            (_, None) => look(None),
+            (None, Some(name)) => look(values(name).as_deref()),
+            (Some(urn), Some(name)) => look(values(urn).as_deref().and_then(|fields| fields.get(name))),
+        }
     }
 
     fn test_in_element(&self, element: &Value, operand: &Operand) -> bool {
@@ -251,13 +256,8 @@ impl Place {
 
 /// Any of the values may match; without any value, what matches is what an absent attribute matches.
 fn test_values(value: Option<&Value>, sub: Option<&str>, operand: &Operand) -> bool {
-    let items = match value {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(single) => std::slice::from_ref(single),
-        None => &[],
-    };
     let mut present = false;
-    for item in items {
+    for item in items(value) {
         let Some(value) = sub.map_or(Some(item), |sub| item.get(sub)) else { continue };
         if !is_present(value) {
             continue;
@@ -268,4 +268,13 @@ fn test_values(value: Option<&Value>, sub: Option<&str>, operand: &Operand) -> b
         }
     }
     !present && operand.holds_without_value()
+}
+
+/// RFC 7643 section 2.4: a single value counts as a list of one.
+fn items(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::Array(items)) => items,
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    }
 }

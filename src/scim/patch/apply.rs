@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use super::complex::{change_raw, change_single};
 use super::elements::{Change, change_elements};
 use super::members::change_members;
+use super::unknown::{change_unknown, is_own};
 use super::{Operation, PatchOp, PatchRequest, Patched};
 use crate::scim::Document;
-use crate::scim::coerce::describe;
+use crate::scim::coerce::{describe, is_blank};
 use crate::scim::error::ScimError;
 use crate::scim::filter::Filter;
 use crate::scim::json::Limits;
@@ -35,9 +36,13 @@ pub fn apply(
     set_schemas(&mut result.document, schema);
     // RFC 7644 section 3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a
     // required attribute [...], the server SHALL return [...] a "scimType" error code of "mutability"."
-    if let Some(path) = missing_required(&result.document, schema) {
+    // What was missing before may stay so: it became required later, and to be deactivated comes first.
+    let lacked: Vec<String> = missing_required(&before, schema).collect();
+    let mut lost = missing_required(&result.document, schema).filter(|path| !lacked.contains(path));
+    if let Some(path) = lost.next() {
         return Err(ScimError::mutability(format!("{path} is required and may not become empty")));
     }
+    drop(lost);
     check_immutable(&before, &result.document, schema)?;
     Ok(result)
 }
@@ -65,11 +70,11 @@ struct Aim<'s> {
 
 impl<'s> Patch<'s> {
     fn run(&mut self, operation: &Operation) -> Result<(), ScimError> {
-        let (op, value) = (operation.op, operation.value.clone());
+        let (op, value) = (operation.op, operation.value.as_ref());
         match &operation.path {
             Some(path) if !self.is_core(path) || op == PatchOp::Remove => self.at_path(op, path, value),
             // The URN of the core schema means the resource itself, as no path does.
-            Some(_) | None => self.fields(op, value.unwrap_or_default()),
+            Some(_) | None => self.fields(op, value.unwrap_or(&Value::Null)),
         }
     }
 
@@ -77,14 +82,14 @@ impl<'s> Patch<'s> {
         path.filter.is_none() && self.schema.core.is(&path.attribute.to_string())
     }
 
-    fn fields(&mut self, op: PatchOp, value: Value) -> Result<(), ScimError> {
+    fn fields(&mut self, op: PatchOp, value: &Value) -> Result<(), ScimError> {
         match value {
             Value::Object(fields) => {
-                fields.into_iter().try_for_each(|(key, value)| self.field(op, &key, value))
+                fields.into_iter().try_for_each(|(key, value)| self.field(op, key, value))
             }
             other => Err(ScimError::invalid_value(format!(
                 "without a path the value must be an object of attributes, not {}",
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -92,33 +97,49 @@ impl<'s> Patch<'s> {
     /// One attribute of an operation without a path.
     ///
     /// Keys are paths, since Entra ID writes `"name.givenName"` and `"emails[type eq \"work\"].value"` there.
-    /// What is read-only is passed over, since Okta sends a group's `id` with its new name.
-    fn field(&mut self, op: PatchOp, key: &str, value: Value) -> Result<(), ScimError> {
+    fn field(&mut self, op: PatchOp, key: &str, value: &Value) -> Result<(), ScimError> {
         if self.schema.core.is(key) {
             return self.fields(op, value);
         }
-        let Ok(path) = PatchPath::parse(key) else {
-            change_raw(&mut self.result.document, key, op, Some(value));
-            return Ok(());
+        let path = match PatchPath::parse(key) {
+            Ok(path) => path,
+            // A bracket makes it a path that is broken; anything else may be a name of the client's own.
+            Err(error) if key.contains('[') => return Err(error),
+            Err(_) => {
+                change_raw(&mut self.result.document, key, op, Some(value.clone()));
+                return Ok(());
+            }
         };
         match self.schema.resolve(&path.attribute) {
             Some(Target::Extension(extension)) => self.extension(op, extension, Some(value)),
             Some(Target::Attribute { extension, attribute, sub }) => {
                 let sub = after_filter(&path, attribute)?.or(sub);
                 if attribute.is_read_only() || sub.is_some_and(Attribute::is_read_only) {
-                    return Ok(());
+                    return self.read_only_field(attribute, value);
                 }
                 let aim = Aim { extension, attribute, sub, filter: path.filter.as_ref() };
                 self.attribute(op, aim, Some(value))
             }
-            None => {
-                change_raw(&mut self.result.document, key, op, Some(value));
+            None if is_own(&path, self.schema, value) => {
+                change_raw(&mut self.result.document, key, op, Some(value.clone()));
                 Ok(())
             }
+            None => change_unknown(&mut self.result.document, self.schema, op, &path, Some(value.clone())),
         }
     }
 
-    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
+    /// What all resources have and clients read back is passed over: Okta sends a group's `id` with its new name, others
+    /// the whole `meta`. Who sends other read-only values believes that they can be changed.
+    fn read_only_field(&self, attribute: &Attribute, value: &Value) -> Result<(), ScimError> {
+        let is_common = self.schema.common.iter().any(|common| common.name == attribute.name);
+        let is_nothing = is_blank(value) || value.as_object().is_some_and(Map::is_empty);
+        if is_common || is_nothing {
+            return Ok(());
+        }
+        Err(read_only(attribute))
+    }
+
+    fn at_path(&mut self, op: PatchOp, path: &PatchPath, value: Option<&Value>) -> Result<(), ScimError> {
         match self.schema.resolve(&path.attribute) {
             Some(Target::Extension(extension)) if path.filter.is_none() => {
                 self.extension(op, extension, value)
@@ -132,54 +153,13 @@ impl<'s> Patch<'s> {
                 if let Some(fixed) =
                     [Some(attribute), sub].into_iter().flatten().find(|one| one.is_read_only())
                 {
-                    return Err(ScimError::mutability(format!("{} is read-only", fixed.name)));
+                    return Err(read_only(fixed));
                 }
                 self.attribute(op, Aim { extension, attribute, sub, filter: path.filter.as_ref() }, value)
             }
-            Some(Target::Extension(_)) | None => self.unknown(op, path, value),
-        }
-    }
-
-    /// A path that the schema does not know. It may still name what the client itself put into the document,
-    /// or a part of an extension that only the client knows; all else is most likely a misspelling.
-    fn unknown(&mut self, op: PatchOp, path: &PatchPath, value: Option<Value>) -> Result<(), ScimError> {
-        let attribute = &path.attribute;
-        let document = &mut self.result.document;
-        let existing = |document: &Document, name: &str| {
-            document.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
-        };
-        let refuse = || {
-            Err(ScimError::invalid_path(format!(
-                "{attribute} is no attribute of {}; see /Schemas for those that are",
-                self.schema.name
-            )))
-        };
-        if path.filter.is_some() || self.schema.core.is(&attribute.to_string()) {
-            return refuse();
-        }
-        if let Some(key) = existing(document, &attribute.to_string()) {
-            change_raw(document, &key, op, value);
-            return Ok(());
-        }
-        let (holder, name) = match (&attribute.urn, &attribute.sub) {
-            (Some(urn), None) if !self.schema.core.is(urn) && self.schema.extension(urn).is_none() => {
-                (existing(document, urn).unwrap_or_else(|| urn.clone()), &attribute.name)
+            Some(Target::Extension(_)) | None => {
+                change_unknown(&mut self.result.document, self.schema, op, path, value.cloned())
             }
-            (None, Some(sub)) => match existing(document, &attribute.name) {
-                Some(key) => (key, sub),
-                None => return refuse(),
-            },
-            _ => return refuse(),
-        };
-        if op == PatchOp::Remove && !document.contains_key(&holder) {
-            return Ok(());
-        }
-        match document.entry(holder).or_insert_with(|| Value::Object(Map::new())) {
-            Value::Object(fields) => {
-                change_raw(fields, name, op, value);
-                Ok(())
-            }
-            _ => refuse(),
         }
     }
 
@@ -188,11 +168,14 @@ impl<'s> Patch<'s> {
         &mut self,
         op: PatchOp,
         extension: &'s Schema,
-        value: Option<Value>,
+        value: Option<&Value>,
     ) -> Result<(), ScimError> {
         match (op, value) {
             (PatchOp::Remove, _) | (PatchOp::Add | PatchOp::Replace, None | Some(Value::Null)) => {
-                self.result.document.shift_remove(&extension.id);
+                let is_fixed = |name: &str| extension.attribute(name).is_some_and(Attribute::is_read_only);
+                edit(&mut self.result.document, Some(extension), |fields| {
+                    fields.retain(|name, _| is_fixed(name));
+                });
                 Ok(())
             }
             (PatchOp::Add | PatchOp::Replace, Some(Value::Object(fields))) => {
@@ -203,7 +186,7 @@ impl<'s> Patch<'s> {
                         self.field(op, &qualified, value)?;
                     } else {
                         edit(&mut self.result.document, Some(extension), |known| {
-                            change_raw(known, &key, op, Some(value));
+                            change_raw(known, key, op, Some(value.clone()));
                         });
                     }
                 }
@@ -212,7 +195,7 @@ impl<'s> Patch<'s> {
             (PatchOp::Add | PatchOp::Replace, Some(other)) => Err(ScimError::invalid_value(format!(
                 "{} must be an object of attributes, not {}",
                 extension.id,
-                describe(&other)
+                describe(other)
             ))),
         }
     }
@@ -221,17 +204,18 @@ impl<'s> Patch<'s> {
         extension.is_none() && attribute.name == "members" && self.schema.has_members()
     }
 
-    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<Value>) -> Result<(), ScimError> {
+    fn attribute(&mut self, op: PatchOp, aim: Aim<'_>, value: Option<&Value>) -> Result<(), ScimError> {
         let Aim { extension, attribute, sub, filter } = aim;
         match (extension, attribute.name.as_str()) {
             // Which schemas a document has follows from what is in it.
             (None, "schemas") => return Ok(()),
             (None, "password") => {
                 if op != PatchOp::Remove {
-                    self.result.password = read_password(attribute, value.unwrap_or_default())?;
+                    self.result.password = read_password(attribute, value.cloned().unwrap_or_default())?;
                 }
                 return Ok(());
             }
+            // There may be very many, so they are read where they are.
             _ if self.is_members(extension, attribute) => {
                 self.result.members.extend(change_members(op, filter, sub, value, self.limits)?);
                 return Ok(());
@@ -244,7 +228,7 @@ impl<'s> Patch<'s> {
                 "{at} has a single value, so a filter cannot select among its values"
             )));
         }
-        let (limits, name) = (self.limits, attribute.name.as_str());
+        let (limits, name, value) = (self.limits, attribute.name.as_str(), value.cloned());
         edit(&mut self.result.document, extension, |fields| {
             let old = fields.get_mut(name).map(Value::take);
             let new = if attribute.multi_valued {
@@ -266,6 +250,10 @@ impl<'s> Patch<'s> {
             Ok(())
         })
     }
+}
+
+fn read_only(attribute: &Attribute) -> ScimError {
+    ScimError::mutability(format!("{} is read-only", attribute.name))
 }
 
 /// The sub-attribute behind the filter of a path.

@@ -14,7 +14,7 @@ pub(super) fn change_members(
     op: PatchOp,
     filter: Option<&Filter>,
     sub: Option<&Attribute>,
-    value: Option<Value>,
+    value: Option<&Value>,
     limits: &Limits,
 ) -> Result<Option<MemberChange>, ScimError> {
     match (filter, sub) {
@@ -32,12 +32,12 @@ pub(super) fn change_members(
     }
 }
 
-fn whole(op: PatchOp, value: Option<Value>, limits: &Limits) -> Result<Option<MemberChange>, ScimError> {
+fn whole(op: PatchOp, value: Option<&Value>, limits: &Limits) -> Result<Option<MemberChange>, ScimError> {
     // RFC 7644 section 3.5.2.2: without a value, "the attribute and all values are removed". With a value
     // Entra ID and JumpCloud mean those members only, and with an empty list none of them.
     let value = match (op, value) {
         (PatchOp::Remove, None | Some(Value::Null)) => return Ok(Some(MemberChange::Clear)),
-        (_, value) => value.unwrap_or_default(),
+        (_, value) => value.unwrap_or(&Value::Null),
     };
     let members = member::parse(value, limits)?;
     Ok(match op {

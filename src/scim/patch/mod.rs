@@ -4,6 +4,7 @@ mod apply;
 mod complex;
 mod elements;
 mod members;
+mod unknown;
 
 use serde_json::{Map, Value};
 use std::fmt;
@@ -11,7 +12,7 @@ use std::fmt;
 pub use apply::apply;
 
 use super::Document;
-use super::coerce::describe;
+use super::coerce::{describe, given_twice};
 use super::error::{ScimError, excerpt};
 use super::json::{self, Limits};
 use super::member::MemberChange;
@@ -61,7 +62,7 @@ impl PatchRequest {
                 describe(&body)
             )));
         };
-        let operations = match take(fields, ["operations"]) {
+        let operations = match take(fields, ["operations"])? {
             [Some(Value::Array(operations))] => operations,
             [Some(other)] => {
                 return Err(ScimError::invalid_syntax(format!(
@@ -94,7 +95,7 @@ impl Operation {
                 describe(&operation)
             )));
         };
-        let [op, path, value] = take(fields, ["op", "path", "value"]);
+        let [op, path, value] = take(fields, ["op", "path", "value"])?;
         let op = match op {
             Some(Value::String(text)) => PatchOp::parse(&text)?,
             Some(other) => {
@@ -161,14 +162,18 @@ impl PatchOp {
 }
 
 /// Takes the fields of these lower-case names, whatever their spelling.
-fn take<const N: usize>(fields: Map<String, Value>, names: [&str; N]) -> [Option<Value>; N] {
+fn take<const N: usize>(
+    fields: Map<String, Value>,
+    names: [&str; N],
+) -> Result<[Option<Value>; N], ScimError> {
     let mut taken = [const { None }; N];
     for (key, value) in fields {
-        if let Some(index) = names.iter().position(|name| key.eq_ignore_ascii_case(name)) {
-            taken[index] = Some(value);
+        let Some(index) = names.iter().position(|name| key.eq_ignore_ascii_case(name)) else { continue };
+        if taken[index].replace(value).is_some() {
+            return Err(given_twice(names[index]));
         }
     }
-    taken
+    Ok(taken)
 }
 
 #[cfg(test)]

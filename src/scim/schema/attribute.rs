@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 /// What is known about an attribute. Serialised, it is the attribute's entry in a `/Schemas` answer.
+#[allow(clippy::struct_excessive_bools, reason = "each is one independent characteristic")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {
@@ -18,6 +19,10 @@ pub struct Attribute {
     pub uniqueness: Uniqueness,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub canonical_values: Vec<String>,
+    /// Whether no other values are taken. RFC 7643 section 7 leaves that to the service provider; those of the RFC are
+    /// suggestions here, those that a tenant declares are all there are.
+    #[serde(skip)]
+    pub closed: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reference_types: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +86,7 @@ impl Attribute {
             returned: Returned::Default,
             uniqueness: Uniqueness::None,
             canonical_values: Vec::new(),
+            closed: false,
             reference_types: Vec::new(),
             sub_attributes: Vec::new(),
         }
@@ -161,6 +167,20 @@ impl Attribute {
     /// The sub-attribute of this name, in any case.
     pub fn sub(&self, name: &str) -> Option<&Self> {
         find(&self.sub_attributes, name)
+    }
+
+    /// Whether an answer never holds it, so that a client which reads, changes and writes back leaves it out.
+    pub fn is_hidden(&self) -> bool {
+        self.mutability == Mutability::WriteOnly || self.returned == Returned::Never
+    }
+
+    /// Whether no two resources of a tenant may have the same value.
+    pub fn is_unique(&self) -> bool {
+        matches!(self.uniqueness, Uniqueness::Server | Uniqueness::Global)
+    }
+
+    pub fn is_immutable(&self) -> bool {
+        self.mutability == Mutability::Immutable
     }
 
     pub fn is_read_only(&self) -> bool {

@@ -8,6 +8,7 @@ pub fn enterprise_user() -> Schema {
         id: ENTERPRISE_USER_URN.to_owned(),
         name: "EnterpriseUser".to_owned(),
         description: "Enterprise User".to_owned(),
+        required: false,
         attributes: vec![
             Attribute::string("employeeNumber", "Identifier that the organisation assigned to the person."),
             Attribute::string("costCenter", "The name of a cost center."),

@@ -7,6 +7,7 @@ pub(super) fn group() -> Schema {
         id: GROUP_URN.to_owned(),
         name: "Group".to_owned(),
         description: "Group".to_owned(),
+        required: true,
         attributes: vec![
             // RFC 7643 section 4.2: "displayName: A human-readable name for the Group. REQUIRED." It is
             // unique here because Entra ID looks groups up by it and asks for 409 on the second of a name.
@@ -23,7 +24,7 @@ pub(super) fn group() -> Schema {
                     Attribute::string("type", "The type of the member, 'User' or 'Group'.")
                         .canonical(&["User", "Group"])
                         .mutability(Mutability::Immutable),
-                    Attribute::string("display", "The member's name, for people to read.").read_only(),
+                    Attribute::string("display", "The member's displayName.").read_only(),
                 ],
             )
             .multi_valued(),

@@ -28,6 +28,8 @@ pub struct Schema {
     pub id: String,
     pub name: String,
     pub description: String,
+    /// Whether every resource of the type must have it, as RFC 7643 section 6 says of extensions.
+    pub required: bool,
     pub attributes: Vec<Attribute>,
 }
 
@@ -56,6 +58,8 @@ pub struct ResourceSchema {
     pub extensions: Vec<Schema>,
     /// `schemas`, `id`, `externalId` and `meta`, RFC 7643 section 3.1.
     pub common: Vec<Attribute>,
+    /// Other names, which no answer has and clients use: what each stands for.
+    pub aliases: Vec<(String, AttrPath)>,
 }
 
 /// What an attribute path names in a resource type.
@@ -77,6 +81,7 @@ impl ResourceSchema {
             core: user::user(),
             extensions: vec![enterprise_user()],
             common: common::common(),
+            aliases: Vec::new(),
         }
     }
 
@@ -89,6 +94,7 @@ impl ResourceSchema {
             core: group::group(),
             extensions: Vec::new(),
             common: common::common(),
+            aliases: Vec::new(),
         }
     }
 
@@ -130,9 +136,24 @@ impl ResourceSchema {
         if let Some(attribute) = self.attribute(&path.name) {
             return with_sub(None, attribute, path);
         }
+        if let Some((_, meant)) = self.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&path.name))
+            && path.sub.is_none()
+        {
+            return with_sub(None, self.attribute(&meant.name)?, meant);
+        }
         self.extensions
             .iter()
             .find_map(|extension| with_sub(Some(extension), extension.attribute(&path.name)?, path))
+    }
+
+    /// The aliases that stand for attributes which `names` has already.
+    pub(crate) fn idle_aliases<'k>(
+        &self,
+        names: impl Iterator<Item = &'k String> + Clone,
+    ) -> impl Iterator<Item = &str> {
+        let is_named =
+            move |meant: &AttrPath| names.clone().any(|name| name.eq_ignore_ascii_case(&meant.name));
+        self.aliases.iter().filter(move |(_, meant)| is_named(meant)).map(|(alias, _)| alias.as_str())
     }
 
     /// Whether resources of this type have members, which travel beside the document.

@@ -9,6 +9,7 @@ pub(super) fn user() -> Schema {
         id: USER_URN.to_owned(),
         name: "User".to_owned(),
         description: "User Account".to_owned(),
+        required: true,
         attributes,
     }
 }

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::{
     Claims, LOOK_AGAIN, PATIENCE,
-    lease::{claim_of, holder_of, lease_of, version_of},
-    protocol::{Answer, Ask, Holder, Refusal},
+    about::About,
+    lease::{holder_of, lease_of, version_of},
+    protocol::{Answer, Ask, Holder, Refusal, Text},
 };
 use crate::{
     api::names,
@@ -23,16 +24,18 @@ use crate::{
 };
 
 /// Makes calls for a machine, and remembers what it need not know: time, errors, and objects.
-pub(super) struct Teller<K> {
+pub(super) struct Teller<'a, K> {
+    about: &'a [(Text, About)],
     patience_ends: Instant,
     seen: Option<K>,
     /// Why the last call failed, if that may end the machine.
     pub(super) error: Option<CallError>,
 }
 
-impl<K: Claimant> Teller<K> {
-    pub(super) fn new() -> Self {
-        Self { patience_ends: Instant::now() + PATIENCE, seen: None, error: None }
+impl<'a, K: Claimant> Teller<'a, K> {
+    /// `about` says it of each claim that is not on a name.
+    pub(super) fn new(about: &'a [(Text, About)]) -> Self {
+        Self { about, patience_ends: Instant::now() + PATIENCE, seen: None, error: None }
     }
 
     pub(super) fn is_patient(&self) -> bool {
@@ -41,7 +44,7 @@ impl<K: Claimant> Teller<K> {
 
     pub(super) async fn ask(&mut self, claims: &Claims<K>, ask: Ask) -> Answer {
         let releases = matches!(ask, Ask::DeleteClaim { .. });
-        let error = match claims.call(ask, &mut self.seen).await {
+        let error = match claims.call(ask, self.about, &mut self.seen).await {
             Ok(answer) => return answer,
             Err(error) => error,
         };
@@ -90,8 +93,14 @@ impl From<PutError> for StoreError {
 }
 
 impl<K: Claimant> Claims<K> {
-    /// Makes the call that a machine asks for. `seen` is the last holder that was looked at.
-    pub(in crate::store) async fn call(&self, ask: Ask, seen: &mut Option<K>) -> Result<Answer, CallError> {
+    /// Makes the call that a machine asks for. `about` says it of each claim that is not on a name; `seen` is the last
+    /// holder that was looked at.
+    pub(in crate::store) async fn call(
+        &self,
+        ask: Ask,
+        about: &[(Text, About)],
+        seen: &mut Option<K>,
+    ) -> Result<Answer, CallError> {
         let stored = match ask {
             Ask::Claim { claim } => {
                 let lease = call(self.leases.get_opt(&claim)).await?;
@@ -100,18 +109,22 @@ impl<K: Claimant> Claims<K> {
             Ask::Holder { id, claim } => {
                 *seen = call(self.holders.get_opt(&id)).await?;
                 let version = seen.as_ref().map(version_of);
-                return Ok(Answer::Holder(look_at(seen.as_ref(), &id, |it| claim_of(it) == *claim), version));
+                return Ok(Answer::Holder(
+                    look_at(seen.as_ref(), &id, |it| about_of(about, &claim).is_used_by(it, &claim)),
+                    version,
+                ));
             }
             Ask::Wait => {
                 tokio::time::sleep(LOOK_AGAIN).await;
                 return Ok(Answer::Waited);
             }
             Ask::CreateClaim { claim, holder } => {
-                let lease = lease_of::<K>(&self.tenant, &claim, &holder, None);
+                let lease = lease_of::<K>(&self.tenant, about_of(about, &claim), &claim, &holder, None);
                 version_of(&call(self.leases.create(&post_params(), &lease)).await?)
             }
             Ask::SwapClaim { claim, holder, version } => {
-                let lease = lease_of::<K>(&self.tenant, &claim, &holder, Some(&version));
+                let lease =
+                    lease_of::<K>(&self.tenant, about_of(about, &claim), &claim, &holder, Some(&version));
                 version_of(&call(self.leases.replace(&claim, &post_params(), &lease)).await?)
             }
             Ask::DeleteClaim { claim, version } => {
@@ -135,6 +148,11 @@ impl<K: Claimant> Claims<K> {
         };
         Ok(Answer::Stored(stored))
     }
+}
+
+/// What a claim is about.
+pub(super) fn about_of<'a>(about: &'a [(Text, About)], claim: &str) -> &'a About {
+    about.iter().find(|(name, _)| **name == *claim).map_or(&About::Name, |(_, about)| about)
 }
 
 /// What a failed call means to a machine.

@@ -1,49 +1,22 @@
 //! How a claim is stored: a `Lease` named after a hash of tenant, attribute and folded value.
 
-use std::fmt::Write;
-
 use jiff::Timestamp;
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
 use kube::{ResourceExt, api::ObjectMeta};
-use sha2::{Digest, Sha256};
 
-use super::protocol::Text;
+use super::{about::About, protocol::Text};
 use crate::{
     api::names,
-    scim::fold::fold_case,
     store::{claimant::Claimant, tenant::TenantKey},
 };
-
-/// The name of the claim that an object should have.
-pub(in crate::store) fn claim_of<K: Claimant>(object: &K) -> String {
-    let tenant = TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant());
-    claim_on::<K>(&tenant, object.unique_value())
-}
-
-/// The name of the claim on a value. It keeps the value itself out of object names and logs; 160 bits of SHA-256 don't
-/// collide.
-pub(in crate::store) fn claim_on<K: Claimant>(tenant: &TenantKey, value: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(tenant.name.as_bytes())
-        .chain_update([0])
-        .chain_update(K::ATTRIBUTE)
-        .chain_update([0])
-        .chain_update(fold_case(value))
-        .finalize();
-    let mut name = format!("{}-", K::ATTRIBUTE.to_ascii_lowercase());
-    for byte in digest.iter().take(20) {
-        // Writing to a String does not fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
 
 /// A claim of `holder`, in place of the one of `version` if there is one.
 pub(super) fn lease_of<K: Claimant>(
     tenant: &TenantKey,
+    about: &About,
     claim: &str,
     holder: &str,
     version: Option<&Text>,
@@ -51,13 +24,14 @@ pub(super) fn lease_of<K: Claimant>(
     let labels = [
         (names::LABEL_MANAGED_BY, names::MANAGER),
         (names::LABEL_TENANT, &tenant.name),
-        (names::LABEL_CLAIM, K::ATTRIBUTE),
+        (names::LABEL_CLAIM, about.label::<K>()),
     ];
     Lease {
         metadata: ObjectMeta {
             name: Some(claim.to_owned()),
             namespace: Some(tenant.namespace.to_string()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+            annotations: about.annotations(),
             resource_version: version.map(ToString::to_string),
             ..ObjectMeta::default()
         },

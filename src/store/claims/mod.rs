@@ -1,12 +1,15 @@
-//! Unique means unique: claims on `userName` and `displayName`, enforced by the API server.
+//! Unique means unique: claims on `userName`, `displayName` and what else a tenant calls unique, enforced by the API
+//! server.
 //!
 //! A claim is a `Lease` named after a hash of tenant, attribute and folded value, so create-if-absent makes it
 //! exclusive, whatever replicas and caches do. A Lease, because it is small, built in, and has the fields that a claim
 //! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe; this makes the calls
 //! that it asks for.
 
+mod about;
 mod calls;
 mod lease;
+mod moves;
 pub mod protocol;
 
 use std::time::Duration;
@@ -16,9 +19,10 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, ResourceExt};
 
 use self::{
-    calls::Teller,
+    calls::{Teller, about_of},
     lease::{holder_of, version_of},
-    protocol::{Acquire, Acquired, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Write},
+    moves::claims_of,
+    protocol::{Acquire, Acquired, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Text},
 };
 use super::{
     api_error::{call, is_conflict, is_not_found},
@@ -29,9 +33,11 @@ use super::{
 };
 
 pub(super) use self::{
+    about::{About, claim_of},
     calls::{PutError, answer_of, look_at},
-    lease::{claim_of, claim_on},
+    moves::Moves,
 };
+use crate::scim::rules::Unique;
 
 /// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
 /// shorter than an identity provider's patience.
@@ -91,9 +97,9 @@ impl<K: Claimant> Claims<K> {
         &self.holders
     }
 
-    /// The name of the claim on a value.
-    pub(super) fn on(&self, value: &str) -> protocol::Text {
-        claim_on::<K>(&self.tenant, value).into()
+    /// The name of the claim on a name.
+    fn on(&self, value: &str) -> Text {
+        About::Name.claim::<K>(&self.tenant, &About::Name.comparable(value)).into()
     }
 
     /// Makes one attempt to write an object: `put` writes it, and `is_ours` recognises it if the answer to its creation
@@ -101,7 +107,7 @@ impl<K: Claimant> Claims<K> {
     pub(super) async fn write<F, Put>(
         &self,
         id: &str,
-        mut write: Write,
+        moves: &Moves,
         put: F,
         is_ours: impl Fn(&K) -> bool,
     ) -> Result<Option<K>, StoreError>
@@ -109,9 +115,10 @@ impl<K: Claimant> Claims<K> {
         F: Fn() -> Put,
         Put: Future<Output = Result<K, PutError>>,
     {
+        let (mut write, about) = (moves.write(id), moves.about());
         let (mut stored, mut failed) = (None, None);
         loop {
-            let (machine, turn) = self.advance(write).await?;
+            let (machine, turn) = self.advance(write, &about).await?;
             let answer = match turn {
                 Turn::Write => match put().await {
                     Ok(object) => Answer::Stored(version_of(stored.insert(object))),
@@ -123,8 +130,9 @@ impl<K: Claimant> Claims<K> {
                 },
                 Turn::End(Outcome::Stored) => return Ok(stored),
                 Turn::End(Outcome::Outdated) => return Ok(None),
-                Turn::End(Outcome::Taken) => {
-                    return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute: K::ATTRIBUTE });
+                Turn::End(Outcome::Taken(claim)) => {
+                    let attribute = about_of(&about, &claim).path::<K>().to_owned();
+                    return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute });
                 }
                 Turn::End(Outcome::Failed) => return Err(failed.map_or_else(unknown, StoreError::from)),
             };
@@ -132,14 +140,19 @@ impl<K: Claimant> Claims<K> {
         }
     }
 
-    /// Marks an object as deleted, in the version that was looked at, and gives up its claim. `None` if it has changed
+    /// Marks an object as deleted, in the version that was looked at, and gives up its claims. `None` if it has changed
     /// since.
-    pub(super) async fn retire(&self, object: &K) -> Result<Option<Deleted<K>>, StoreError> {
+    pub(super) async fn retire(
+        &self,
+        object: &K,
+        unique: &[Unique],
+    ) -> Result<Option<Deleted<K>>, StoreError> {
         let id = object.name_any();
-        let mut retire = Retire::new(id.as_str().into(), claim_of(object).into());
+        let claims = claims_of(&self.tenant, unique, object).into_iter().map(|claim| claim.name).collect();
+        let mut retire = Retire::new(id.as_str().into(), claims);
         let mut result = Ok(None);
         loop {
-            let (machine, turn) = self.advance(retire).await?;
+            let (machine, turn) = self.advance(retire, &[]).await?;
             match turn {
                 Turn::End(_) => return result,
                 Turn::Write | Turn::Look => {
@@ -164,9 +177,14 @@ impl<K: Claimant> Claims<K> {
         }
     }
 
-    /// Goes on until the machine wants something of its caller, who then tells it the answer.
-    pub(super) async fn advance<M: Machine>(&self, mut machine: M) -> Result<(M, Turn), StoreError> {
-        let mut teller = Teller::new();
+    /// Goes on until the machine wants something of its caller, who then tells it the answer. `about` says it of each
+    /// claim that is not on a name.
+    async fn advance<M: Machine>(
+        &self,
+        mut machine: M,
+        about: &[(Text, About)],
+    ) -> Result<(M, Turn), StoreError> {
+        let mut teller = Teller::new(about);
         loop {
             let ask = match machine.next() {
                 Next::Ask(Ask::Write) => return Ok((machine, Turn::Write)),
@@ -190,7 +208,7 @@ impl<K: Claimant> Claims<K> {
         if self.holder(&claim).await?.as_deref() == Some(id) {
             return Ok(Owner::It);
         }
-        let mut teller = Teller::new();
+        let mut teller = Teller::new(&[]);
         let mut acquire = Acquire::new(claim.clone(), id.into());
         let acquired = loop {
             match acquire.next() {
@@ -200,14 +218,14 @@ impl<K: Claimant> Claims<K> {
         };
         match acquired {
             Acquired::Held(_) => Ok(Owner::It),
-            Acquired::Taken => Ok(Owner::Another(self.holder(&claim).await?.unwrap_or_default())),
+            Acquired::Taken(_) => Ok(Owner::Another(self.holder(&claim).await?.unwrap_or_default())),
             Acquired::Failed => Err(teller.error.map_or_else(unknown, StoreError::from)),
         }
     }
 
     /// Deletes the claim of `value`, if `id` holds it: an object that is gone, or doesn't use the value.
     pub(super) async fn release(&self, value: &str, id: &str) {
-        if let Err(error) = self.advance(Retire::claim_alone(id.into(), self.on(value))).await {
+        if let Err(error) = self.advance(Retire::claim_alone(id.into(), self.on(value)), &[]).await {
             tracing::warn!(%error, "could not release a claim; it will be swept later");
         }
     }
@@ -221,15 +239,15 @@ impl<K: Claimant> Claims<K> {
         known: Option<&K>,
     ) -> Result<bool, StoreError> {
         let acquired = lease.spec.as_ref().and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
-        let holder = holder_of(lease);
+        let (holder, about) = (holder_of(lease), About::of(lease));
         if holder.is_empty()
             || acquired.is_none_or(|acquired| acquired > older_than)
-            || known.is_some_and(|object| claim_of(object) == lease.name_any())
+            || known.is_some_and(|object| about.is_used_by(object, &lease.name_any()))
         {
             return Ok(false);
         }
         let orphan = Orphan::new(lease.name_any().into(), version_of(lease), holder.into());
-        let (_, turn) = self.advance(orphan).await?;
+        let (_, turn) = self.advance(orphan, &[(lease.name_any().into(), about)]).await?;
         Ok(matches!(turn, Turn::End(Outcome::Stored)))
     }
 

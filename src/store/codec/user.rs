@@ -21,7 +21,11 @@ pub(in crate::store) fn user_spec(tenant: &str, document: Document) -> Result<Us
         ("tenantRef".to_owned(), json!(TenantRef { name: tenant.to_owned() })),
         ("userName".to_owned(), document.get("userName").cloned().unwrap_or(Value::Null)),
         // A user that nobody called inactive is active: identity providers that never disable anyone omit it.
-        ("active".to_owned(), document.get("active").cloned().unwrap_or(Value::Bool(true))),
+        // One that was removed is null, which is kept among the attributes: it has no say in who has access.
+        (
+            "active".to_owned(),
+            document.get("active").filter(|it| it.is_boolean()).cloned().unwrap_or(Value::Bool(true)),
+        ),
     ]);
     let (fields, rest) = split::<UserSpec>(document, &base, |name| {
         if name == ENTERPRISE { "enterprise".to_owned() } else { name.to_owned() }
@@ -157,6 +161,11 @@ mod tests {
         for name in ["emails", "title", "tenantRef", "attributes"] {
             assert_eq!(user_attribute(&UserSpec::default(), name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_removed_active_is_remembered_as_removed() {
+        assert_eq!(round_trip(&json!({"userName": "ada", "active": null}))["active"], Value::Null);
     }
 
     #[test]

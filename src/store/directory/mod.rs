@@ -278,6 +278,13 @@ impl Directory {
         same.into_iter().flatten().filter(|it| it != id).collect()
     }
 
+    /// The users with this value, as far as there is an index on the attribute.
+    pub(super) fn users_with(&self, tenant: &TenantKey, attribute: &str, value: &str) -> Vec<Id> {
+        let tenants = self.read();
+        let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Vec::new() };
+        users.candidates(attribute, value).unwrap_or_default()
+    }
+
     fn tell(&self, change: Change) {
         // Nobody listening is fine: this replica doesn't run the controllers.
         let _ = self.changes.send(change);
@@ -305,10 +312,9 @@ fn narrowest(terms: &[EqTerm], candidates: impl Fn(&str, &str) -> Option<Vec<Id>
 fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
     if let Some(user) = users.get(&id) {
         let spec = &user.object().spec;
-        let display = spec.display_name.clone().unwrap_or_else(|| spec.user_name.clone());
-        return Some(MemberView { id, display, is_team: false });
+        return Some(MemberView { id, display: spec.display_name.clone(), is_team: false });
     }
-    let display = teams.get(&id)?.object().spec.display_name.clone();
+    let display = Some(teams.get(&id)?.object().spec.display_name.clone());
     Some(MemberView { id, display, is_team: true })
 }
 
@@ -324,6 +330,19 @@ pub(super) fn is_gone(object: &impl ResourceExt) -> bool {
 /// storage before it did the same.
 fn is_newer<K: Resource>(new: &K, old: &K) -> bool {
     version(new) > version(old)
+}
+
+/// Whether only what we say in the status differs, which is most of what a watch tells. The API server counts every
+/// change of a spec in `generation`.
+fn differ_in_status_only<K: Resource>(one: &K, other: &K) -> bool {
+    let (one, other) = (one.meta(), other.meta());
+    one.generation.is_some()
+        && one.generation == other.generation
+        && one.uid == other.uid
+        && one.labels == other.labels
+        && one.annotations == other.annotations
+        && one.finalizers == other.finalizers
+        && one.deletion_timestamp == other.deletion_timestamp
 }
 
 /// The resource version as the number that it is.

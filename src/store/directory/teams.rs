@@ -7,7 +7,7 @@ use std::{
 
 use kube::ResourceExt;
 
-use super::{index::Index, is_newer};
+use super::{differ_in_status_only, index::Index, is_newer};
 use crate::{
     api::{Team, TeamSpec},
     scim::fold::fold_case,
@@ -72,13 +72,18 @@ impl Teams {
         }
     }
 
-    /// Takes a version of a team in, with the slices that it names, unless a newer one is here.
+    /// Takes a version of a team in, with the slices that it names, unless a newer one is here. `None` if no more than
+    /// the status has changed.
     pub(super) fn put(&mut self, team: Arc<Team>, slices: Vec<SliceMembers>) -> Option<Moves> {
         let id: Id = team.name_any().into();
-        if let Some(old) = self.by_id.get(&id)
-            && !is_newer(team.as_ref(), old.view.object())
-        {
-            return None;
+        if let Some(old) = self.by_id.get_mut(&id) {
+            if !is_newer(team.as_ref(), old.view.object()) {
+                return None;
+            }
+            if differ_in_status_only(team.as_ref(), old.view.object()) {
+                old.view = TeamView(team);
+                return None;
+            }
         }
         let members = Arc::new(Members::new(team.spec.membership.clone(), slices));
         let old = self.by_id.remove(&id);

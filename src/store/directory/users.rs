@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use kube::ResourceExt;
 
-use super::{index::Index, is_newer};
+use super::{differ_in_status_only, index::Index, is_newer};
 use crate::{
     api::{User, UserSpec},
     scim::{cursor::Cursor, fold::fold_case},
@@ -101,13 +101,17 @@ impl Users {
         }
     }
 
-    /// Takes a version of a user in, unless a newer one is here. Says whether it did.
+    /// Takes a version of a user in, unless a newer one is here. Says whether more than the status has changed.
     pub(super) fn put(&mut self, user: Arc<User>) -> bool {
         let id: Id = user.name_any().into();
-        if let Some(old) = self.by_id.get(&id)
-            && !is_newer(user.as_ref(), old.object())
-        {
-            return false;
+        if let Some(old) = self.by_id.get_mut(&id) {
+            if !is_newer(user.as_ref(), old.object()) {
+                return false;
+            }
+            if differ_in_status_only(user.as_ref(), old.object()) {
+                *old = UserView(user);
+                return false;
+            }
         }
         self.remove(&id);
         self.index(&id, &user.spec, super::index::Index::insert);
@@ -140,4 +144,44 @@ impl Users {
 
 fn is_any<T>(mut all: impl Iterator<Item = T>) -> bool {
     all.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::UserStatus;
+
+    fn user(version: u64, generation: i64, user_name: &str) -> User {
+        let mut user = User::default();
+        user.metadata.name = Some("7".to_owned());
+        user.metadata.resource_version = Some(version.to_string());
+        user.metadata.generation = Some(generation);
+        user.spec.user_name = user_name.to_owned();
+        user
+    }
+
+    #[test]
+    fn a_status_alone_is_taken_in_and_is_no_news() {
+        let mut users = Users::default();
+        assert!(users.put(user(1, 1, "ada").into()));
+        let status = Some(UserStatus { summary: Some("1/1".to_owned()), ..UserStatus::default() });
+        assert!(!users.put(User { status: status.clone(), ..user(2, 1, "ada") }.into()));
+        assert_eq!(users.get("7").unwrap().object().status, status);
+        assert!(!users.put(user(1, 1, "ada").into()), "an older version");
+        assert_eq!(users.get("7").unwrap().object().status, status);
+    }
+
+    #[test]
+    fn a_spec_a_label_or_a_finalizer_is_news() {
+        let mut users = Users::default();
+        users.put(user(1, 1, "ada").into());
+        assert!(users.put(user(2, 2, "grace").into()));
+        assert!(users.candidates("userName", "ada").unwrap().is_empty());
+        let mut labelled = user(3, 2, "grace");
+        labelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        assert!(users.put(labelled.clone().into()));
+        labelled.metadata.resource_version = Some("4".to_owned());
+        labelled.metadata.finalizers = Some(vec!["x/y".to_owned()]);
+        assert!(users.put(labelled.into()));
+    }
 }

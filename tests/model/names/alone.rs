@@ -5,7 +5,7 @@ use rollcall::store::claims::protocol::Outcome;
 
 use super::{
     model::{is_owned, is_unique},
-    server::{IDS, NAMES, Server},
+    server::{IDS, NAMES, Server, text},
     writer::Writer,
     wrong::Wrong,
 };
@@ -29,7 +29,7 @@ fn unused_names_can_be_had(server: &Server) -> bool {
         let mut server = server.clone();
         let is_used = server.live().any(|(_, used)| used == name);
         let outcome = run(&mut server, Writer::create(new_id, name));
-        let expected = if is_used { Outcome::Taken } else { Outcome::Stored };
+        let expected = if is_used { Outcome::Taken(text(name)) } else { Outcome::Stored };
         outcome == Some(expected) && is_unique(&server) && is_owned(&server)
     })
 }

@@ -87,7 +87,7 @@ impl State {
                 self.lied |= self.server.objects[usize::from(id)].is_none();
             }
             (Outcome::Stored, Write::Rename { .. } | Write::Delete { .. }) => self.lied |= !done,
-            (Outcome::Stored | Outcome::Taken | Outcome::Outdated | Outcome::Failed, _) => {}
+            (Outcome::Stored | Outcome::Taken(_) | Outcome::Outdated | Outcome::Failed, _) => {}
         }
     }
 

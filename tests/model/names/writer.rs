@@ -50,7 +50,10 @@ impl Writer {
     }
 
     pub fn create(id: u8, name: u8) -> Self {
-        Self::new(Doing::Write(protocol::Write::create(text(name), text(id))), Write::Create { id, name })
+        Self::new(
+            Doing::Write(protocol::Write::create(text(id), vec![text(name)])),
+            Write::Create { id, name },
+        )
     }
 
     pub fn sweep(server: &Server, claim: u8) -> Option<Self> {
@@ -61,13 +64,13 @@ impl Writer {
 
     pub fn rename(server: &Server, id: u8, name: u8) -> Option<Self> {
         let (old, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let write = protocol::Write::rename(text(id), text(name), text(old));
+        let write = protocol::Write::change(text(id), vec![text(name)], vec![text(old)]);
         Some(Self::new(Doing::Write(write), Write::Rename { id, name, seen }))
     }
 
     pub fn delete(server: &Server, id: u8, wrong: Wrong) -> Option<Self> {
         let (name, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), text(name)));
+        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), vec![text(name)]));
         if wrong == Wrong::ClaimGoesBeforeItsObject {
             let first = Doing::Retire(Retire::claim_alone(text(id), text(name)));
             return Some(Self { then: Some(retire), ..Self::new(first, write) });

@@ -37,8 +37,8 @@ enum Doing {
 pub enum Acquired {
     /// It is ours.
     Held(Held),
-    /// Somebody else uses the value.
-    Taken,
+    /// Somebody else uses the value of this claim.
+    Taken(Text),
     /// The API server could not be asked.
     Failed,
 }
@@ -98,7 +98,7 @@ impl Acquire {
             (Doing::Reading, Answer::Claim(Some((holder, version)))) => Doing::Looking { holder, version },
             (Doing::Looking { holder: id, version }, Answer::Holder(holder, seen)) => {
                 match step(holder, patient, self.fenced.as_ref() == Some(&version)) {
-                    Step::Taken => Doing::Done(Acquired::Taken),
+                    Step::Taken => Doing::Done(Acquired::Taken(self.claim.clone())),
                     Step::TakeOver => Doing::Swapping { version, was_ours: false },
                     Step::Wait => Doing::Waiting,
                     Step::Fence => {

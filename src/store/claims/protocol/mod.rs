@@ -4,9 +4,12 @@
 //! exist. It names its holder. The claim comes before the object that uses the value:
 //!
 //! - *create* ([`Write::create`]): write the claim (holder = the new id), then create the object under that id.
-//! - *rename* ([`Write::rename`]): write the claim of the new value, note the version of the old claim, compare-and-swap
+//! - *rename* ([`Write::change`]): write the claim of the new value, note the version of the old claim, compare-and-swap
 //!   the object, then delete the old claim in the version that was noted.
 //! - *delete* ([`Retire`]): mark the object as deleted, then delete the claim.
+//!
+//! Where an object has several unique values, all its claims are written before the object, and deleted after it. They
+//! are got in the same order by everybody, so that two writers who want the same values don't wait for each other.
 //!
 //! Whoever stops in between leaves a claim whose holder doesn't use the value. Another may take it over ([`Acquire`]) or
 //! sweep it ([`Orphan`]), but must first make sure that the holder can't go on and use the value after all:
@@ -19,7 +22,7 @@
 //! And a rename always *writes* the claim, even one that it already holds, before it swaps the object: whoever read the
 //! claim before that write, to take it over or to delete it, then fails on the claim.
 //!
-//! `tests/model_names` runs these machines in every order, with crashes and lost answers.
+//! `tests/model` runs these machines in every order, with crashes and lost answers.
 
 mod acquire;
 mod orphan;
@@ -158,12 +161,12 @@ pub enum Next {
 }
 
 /// How a write ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It is stored.
     Stored,
-    /// Somebody else uses the value.
-    Taken,
+    /// Somebody else uses the value of this claim.
+    Taken(Text),
     /// The object has changed or gone since it was read, or its id can't be used: try again on a fresh one.
     Outdated,
     /// It could not be done; if an answer was lost, it may be stored nevertheless.

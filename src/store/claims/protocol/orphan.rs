@@ -37,14 +37,14 @@ impl Machine for Orphan {
             }
             Doing::Fencing(ask) => ask.clone(),
             Doing::Deleting => Ask::DeleteClaim { claim: self.claim.clone(), version: self.version.clone() },
-            Doing::Done(outcome) => return Next::End(*outcome),
+            Doing::Done(outcome) => return Next::End(outcome.clone()),
         })
     }
 
     fn told(mut self, answer: Answer, _: bool) -> Self {
         self.doing = match (self.doing, answer) {
             (Doing::Looking | Doing::LookingAgain, Answer::Holder(Holder::UsesIt, _)) => {
-                Doing::Done(Outcome::Taken)
+                Doing::Done(Outcome::Taken(self.claim.clone()))
             }
             (Doing::Looking, Answer::Holder(holder, seen)) => {
                 fence(&self.holder, holder, seen).map_or(Doing::Deleting, Doing::Fencing)

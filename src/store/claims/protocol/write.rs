@@ -1,4 +1,4 @@
-//! Creating and changing an object whose value is unique.
+//! Creating and changing an object with values that are unique.
 
 use super::{Acquire, Acquired, Answer, Ask, Held, Machine, Next, Outcome, Refusal, Text};
 
@@ -6,134 +6,133 @@ use super::{Acquire, Acquired, Answer, Ask, Held, Machine, Next, Outcome, Refusa
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Write {
     kind: Kind,
+    id: Text,
+    /// The claims that are still to be got; the next one is the last.
+    wanted: Vec<Text>,
+    held: Vec<Held>,
+    /// The claims on values that the object has now and won't have; the next one to be noted is the last.
+    needless: Vec<Text>,
+    /// Those that are to be deleted once the object is written.
+    ///
+    /// Their versions were read while the object still had the old values. Read afterwards, one could be that which
+    /// another writer gave the claim to rename the object back, who would then lose the claim on a value that is in use.
+    old: Vec<Noted>,
     doing: Doing,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Name and version of a claim.
+type Noted = (Text, Text);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Create,
-    /// The claim on the value that it has now, if it gets another.
-    Change {
-        id: Text,
-        old: Option<Text>,
-    },
+    Change,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Doing {
     Acquiring(Acquire),
-    /// Reads the claim that is to be deleted afterwards.
-    Noting {
-        held: Held,
-        old: Text,
-    },
-    Writing(Claims),
+    /// Reads a claim that is to be deleted afterwards.
+    Noting(Text),
+    Writing,
     /// The answer to a create was not that it is stored, for this reason.
-    Looking {
-        claims: Claims,
-        why: Answer,
-    },
+    Looking(Answer),
     /// The last thing to do, and how it ends.
     Deleting {
-        claim: Text,
-        version: Text,
+        first: Noted,
+        others: Vec<Noted>,
         then: Outcome,
     },
     Done(Outcome),
 }
 
-/// The claims that a write is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Claims {
-    held: Option<Held>,
-    /// Name and version of the one that is not needed any more once the object is written.
-    ///
-    /// The version was read while the object still had the old value. Read afterwards, it could be the one that another
-    /// writer gave the claim to rename the object back, who would then lose the claim on a value that is in use.
-    old: Option<(Text, Text)>,
-}
-
 impl Write {
-    /// Creates an object under a new id.
-    pub fn create(claim: Text, id: Text) -> Self {
-        Self { kind: Kind::Create, doing: Doing::Acquiring(Acquire::new(claim, id)) }
+    /// Creates an object under a new id, with the claims on its values.
+    pub fn create(id: Text, claims: Vec<Text>) -> Self {
+        Self::new(Kind::Create, id, claims, Vec::new())
     }
 
-    /// Changes an object's value, and whatever else.
-    pub fn rename(id: Text, claim: Text, old: Text) -> Self {
-        let acquire = Acquire::new(claim, id.clone());
-        Self { kind: Kind::Change { id, old: Some(old) }, doing: Doing::Acquiring(acquire) }
+    /// Changes an object, with the claims on the values that it gets, and on those that it has no longer.
+    pub fn change(id: Text, gained: Vec<Text>, lost: Vec<Text>) -> Self {
+        Self::new(Kind::Change, id, gained, lost)
     }
 
-    /// Changes an object that keeps its value.
-    pub fn keep(id: Text) -> Self {
-        let claims = Claims { held: None, old: None };
-        Self { kind: Kind::Change { id, old: None }, doing: Doing::Writing(claims) }
+    /// Claims are got in the order in which they are given.
+    fn new(kind: Kind, id: Text, mut wanted: Vec<Text>, mut needless: Vec<Text>) -> Self {
+        wanted.reverse();
+        needless.reverse();
+        let (held, old, doing) = (Vec::new(), Vec::new(), Doing::Writing);
+        let mut write = Self { kind, id, wanted, held, needless, old, doing };
+        write.doing = write.prepare();
+        write
     }
 
-    fn acquired(&self, acquired: Acquired) -> Doing {
-        match (acquired, &self.kind) {
-            (Acquired::Held(held), Kind::Change { id: _, old: Some(old) }) => {
-                Doing::Noting { held, old: old.clone() }
+    /// What comes next before the object can be written: all claims are got before one is noted.
+    fn prepare(&mut self) -> Doing {
+        if let Some(claim) = self.wanted.pop() {
+            return Doing::Acquiring(Acquire::new(claim, self.id.clone()));
+        }
+        self.needless.pop().map_or(Doing::Writing, Doing::Noting)
+    }
+
+    fn acquired(&mut self, acquired: Acquired) -> Doing {
+        match acquired {
+            Acquired::Held(held) => {
+                self.held.push(held);
+                self.prepare()
             }
-            (Acquired::Held(held), Kind::Create | Kind::Change { id: _, old: None }) => {
-                Doing::Writing(Claims { held: Some(held), old: None })
-            }
-            (Acquired::Taken, _) => Doing::Done(Outcome::Taken),
-            (Acquired::Failed, _) => Doing::Done(Outcome::Failed),
+            Acquired::Taken(claim) => self.give_up(Outcome::Taken(claim)),
+            Acquired::Failed => self.give_up(Outcome::Failed),
         }
     }
 
-    fn noted(&self, held: Held, claim: Text, answer: Answer) -> Doing {
-        let old = match (answer, &self.kind) {
-            (Answer::Claim(Some((holder, version))), Kind::Change { id, old: _ }) if holder == *id => {
-                Some((claim, version))
-            }
+    fn noted(&mut self, claim: Text, answer: Answer) -> Doing {
+        match answer {
+            Answer::Claim(Some((holder, version))) if holder == self.id => self.old.push((claim, version)),
             // There is none, or it is another's, or can't be read: then it is left to the sweeper.
-            (_, _) => None,
-        };
-        Doing::Writing(Claims { held: Some(held), old })
+            _ => {}
+        }
+        self.prepare()
     }
 
-    fn written(&self, claims: Claims, answer: Answer) -> Doing {
-        match (&self.kind, answer) {
-            (_, Answer::Stored(_)) => finished(claims),
-            (Kind::Create, why @ (Answer::Refused(Refusal::Exists) | Answer::Lost)) => {
-                Doing::Looking { claims, why }
-            }
-            (Kind::Change { .. }, Answer::Refused(Refusal::Outdated)) => {
-                give_up(claims.held, Outcome::Outdated)
-            }
-            (_, Answer::Refused(_)) => give_up(claims.held, Outcome::Failed),
-            // What may have been stored keeps its claim, so that the value stays unique.
+    fn written(&mut self, answer: Answer) -> Doing {
+        match (self.kind, answer) {
+            (_, Answer::Stored(_)) => self.finish(),
+            (Kind::Create, why @ (Answer::Refused(Refusal::Exists) | Answer::Lost)) => Doing::Looking(why),
+            (Kind::Change, Answer::Refused(Refusal::Outdated)) => self.give_up(Outcome::Outdated),
+            (_, Answer::Refused(_)) => self.give_up(Outcome::Failed),
+            // What may have been stored keeps its claims, so that its values stay unique.
             (_, Answer::Lost | Answer::Claim(_) | Answer::Holder(..) | Answer::Waited) => {
                 Doing::Done(Outcome::Failed)
             }
         }
     }
-}
 
-fn finished(claims: Claims) -> Doing {
-    match claims.old {
-        Some((claim, version)) => Doing::Deleting { claim, version, then: Outcome::Stored },
-        None => Doing::Done(Outcome::Stored),
+    /// After a create that was refused because its id is used, or whose answer was lost.
+    fn looked(&mut self, why: &Answer, answer: &Answer) -> Doing {
+        match (answer, why) {
+            (Answer::Stored(_), _) => self.finish(),
+            // A placeholder stands there: a claim was taken over, or is about to be, because we were too slow.
+            (_, Answer::Refused(_)) => Doing::Done(Outcome::Outdated),
+            (_, _) => Doing::Done(Outcome::Failed),
+        }
+    }
+
+    fn finish(&mut self) -> Doing {
+        delete(std::mem::take(&mut self.old), Outcome::Stored)
+    }
+
+    /// What was ours before stays.
+    fn give_up(&mut self, then: Outcome) -> Doing {
+        let held = std::mem::take(&mut self.held).into_iter();
+        delete(held.filter(|it| !it.was_ours).map(|it| (it.claim, it.version)).collect(), then)
     }
 }
 
-fn give_up(held: Option<Held>, then: Outcome) -> Doing {
-    match held {
-        Some(Held { claim, version, was_ours: false }) => Doing::Deleting { claim, version, then },
-        Some(_) | None => Doing::Done(then),
-    }
-}
-
-/// After a create that was refused because its id is used, or whose answer was lost.
-fn looked(claims: Claims, why: &Answer, answer: Answer) -> Doing {
-    match (answer, why) {
-        (Answer::Stored(_), _) => finished(claims),
-        // A placeholder stands there: our claim was taken over, or is about to be, because we were too slow.
-        (_, Answer::Refused(_)) => Doing::Done(Outcome::Outdated),
-        (_, _) => Doing::Done(Outcome::Failed),
+fn delete(mut claims: Vec<Noted>, then: Outcome) -> Doing {
+    match claims.pop() {
+        Some(first) => Doing::Deleting { first, others: claims, then },
+        None => Doing::Done(then),
     }
 }
 
@@ -144,13 +143,13 @@ impl Machine for Write {
                 Ok(ask) => ask,
                 Err(_) => return Next::End(Outcome::Failed),
             },
-            Doing::Noting { held: _, old } => Ask::Claim { claim: old.clone() },
-            Doing::Writing(_) => Ask::Write,
-            Doing::Looking { .. } => Ask::Look,
-            Doing::Deleting { claim, version, then: _ } => {
+            Doing::Noting(claim) => Ask::Claim { claim: claim.clone() },
+            Doing::Writing => Ask::Write,
+            Doing::Looking(_) => Ask::Look,
+            Doing::Deleting { first: (claim, version), others: _, then: _ } => {
                 Ask::DeleteClaim { claim: claim.clone(), version: version.clone() }
             }
-            Doing::Done(outcome) => return Next::End(*outcome),
+            Doing::Done(outcome) => return Next::End(outcome.clone()),
         })
     }
 
@@ -164,11 +163,11 @@ impl Machine for Write {
                     Err(acquired) => self.acquired(acquired),
                 }
             }
-            Doing::Noting { held, old } => self.noted(held, old, answer),
-            Doing::Writing(claims) => self.written(claims, answer),
-            Doing::Looking { claims, why } => looked(claims, &why, answer),
+            Doing::Noting(claim) => self.noted(claim, answer),
+            Doing::Writing => self.written(answer),
+            Doing::Looking(why) => self.looked(&why, &answer),
             // What could not be deleted is found by the sweeper, and by whoever wants the value next.
-            Doing::Deleting { claim: _, version: _, then } => Doing::Done(then),
+            Doing::Deleting { first: _, others, then } => delete(others, then),
             Doing::Done(outcome) => Doing::Done(outcome),
         };
         self
