@@ -5,7 +5,7 @@ use rollcall::store::claims::protocol::Outcome;
 
 use super::{
     model::{is_owned, is_unique},
-    server::{IDS, NAMES, Server, text},
+    server::{IDS, NAMES, Server, only, text},
     writer::Writer,
     wrong::Wrong,
 };
@@ -27,8 +27,8 @@ fn unused_names_can_be_had(server: &Server) -> bool {
     let new_id = IDS as u8 - 1;
     (0..NAMES as u8).all(|name| {
         let mut server = server.clone();
-        let is_used = server.live().any(|(_, used)| used == name);
-        let outcome = run(&mut server, Writer::create(new_id, name));
+        let is_used = server.used().any(|(_, used)| used == name);
+        let outcome = run(&mut server, Writer::create(new_id, only(name)));
         let expected = if is_used { Outcome::Taken(text(name)) } else { Outcome::Stored };
         outcome == Some(expected) && is_unique(&server) && is_owned(&server)
     })
@@ -45,7 +45,7 @@ fn sweeping_leaves_what_is_used(server: &Server) -> bool {
         }
     }
     let claims = swept.claims.iter().flatten().count();
-    claims == server.live().count() && swept.live().eq(server.live()) && is_owned(&swept)
+    claims == server.used().count() && swept.live().eq(server.live()) && is_owned(&swept)
 }
 
 fn run(server: &mut Server, mut writer: Writer) -> Option<Outcome> {

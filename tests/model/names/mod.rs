@@ -11,7 +11,7 @@ use super::check;
 
 /// Two writers with three operations, whose every call may go unanswered, on two users: names are swapped, given up and
 /// taken again.
-const TWO: Names = Names { writers: 2, operations: 3, lost: 1, users: 2, wrong: Wrong::Nothing };
+const TWO: Names = Names { writers: 2, operations: 3, lost: 1, users: 2, most: 1, wrong: Wrong::Nothing };
 
 #[test]
 fn names_are_unique_whatever_two_writers_and_lost_answers_do() {
@@ -21,6 +21,12 @@ fn names_are_unique_whatever_two_writers_and_lost_answers_do() {
 #[test]
 fn names_are_unique_whatever_three_writers_do() {
     check::holds("names, three writers", Names { writers: 3, lost: 0, users: 1, ..TWO });
+}
+
+/// As with several unique attributes: a write gets and loses several claims, or gets one and not the other.
+#[test]
+fn names_are_unique_where_users_have_several() {
+    check::holds("names, two to a user", Names { most: 2, lost: 0, ..TWO });
 }
 
 /// Each protocol that is nearly right ends with two users of one name.

@@ -5,7 +5,7 @@ use stateright::{Model, Property};
 
 use super::{
     alone::is_no_dead_end,
-    server::{IDS, NAMES, Object, Server, Write, text},
+    server::{self, IDS, NAMES, Object, Server, Write, only, text},
     writer::Writer,
     wrong::Wrong,
 };
@@ -21,6 +21,8 @@ pub struct Names {
     pub lost: u8,
     /// Users that are there at the beginning, each with the name of its number.
     pub users: u8,
+    /// How many names a user may have.
+    pub most: u32,
     pub wrong: Wrong,
 }
 
@@ -43,11 +45,11 @@ pub struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     Create {
-        name: u8,
+        names: server::Names,
     },
     Rename {
         id: u8,
-        name: u8,
+        names: server::Names,
     },
     Delete {
         id: u8,
@@ -124,7 +126,7 @@ impl Model for Names {
                 Write::Nothing,
                 self.wrong,
             );
-            server.call(&Ask::Write, Write::Create { id: user, name: user }, self.wrong);
+            server.call(&Ask::Write, Write::Create { id: user, names: only(user) }, self.wrong);
         }
         let mut acknowledged = [false; IDS];
         acknowledged[..usize::from(self.users)].fill(true);
@@ -159,24 +161,24 @@ impl Model for Names {
             return;
         }
         for name in 0..NAMES as u8 {
-            actions.push(Action::Create { name });
             actions.extend(state.server.claims[usize::from(name)].map(|_| Action::Sweep { claim: name }));
         }
+        let sets = || (1..1 << NAMES).filter(|names: &server::Names| names.count_ones() <= self.most);
+        actions.extend(sets().map(|names| Action::Create { names }));
         for (id, now) in state.server.live() {
             actions.push(Action::Delete { id });
-            actions
-                .extend((0..NAMES as u8).filter(|name| *name != now).map(|name| Action::Rename { id, name }));
+            actions.extend(sets().filter(|names| *names != now).map(|names| Action::Rename { id, names }));
         }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         let started = match action {
-            Action::Create { name } => {
+            Action::Create { names } => {
                 state.next_id += 1;
-                Some(Writer::create(last.next_id, name))
+                Some(Writer::create(last.next_id, names))
             }
-            Action::Rename { id, name } => Some(Writer::rename(&last.server, id, name)?),
+            Action::Rename { id, names } => Some(Writer::rename(&last.server, id, names)?),
             Action::Delete { id } => {
                 state.deleted[usize::from(id)] = true;
                 Some(Writer::delete(&last.server, id, self.wrong)?)
@@ -227,7 +229,7 @@ impl Model for Names {
                 state.server.objects.iter().any(|it| matches!(it, Some(Object::Placeholder { .. })))
             }),
             Property::sometimes("two users swap their names", |_, state: &State| {
-                state.server.name(0) == Some(1) && state.server.name(1) == Some(0)
+                state.server.names(0) == Some(only(1)) && state.server.names(1) == Some(only(0))
             }),
         ]
     }
@@ -246,10 +248,10 @@ impl State {
 /// Never two owners.
 pub fn is_unique(server: &Server) -> bool {
     let mut used = [false; NAMES];
-    server.live().all(|(_, name)| !std::mem::replace(&mut used[usize::from(name)], true))
+    server.used().all(|(_, name)| !std::mem::replace(&mut used[usize::from(name)], true))
 }
 
 /// Why there are never two owners.
 pub fn is_owned(server: &Server) -> bool {
-    server.live().all(|(id, name)| server.claims[usize::from(name)].is_some_and(|claim| claim.holder == id))
+    server.used().all(|(id, name)| server.claims[usize::from(name)].is_some_and(|claim| claim.holder == id))
 }

@@ -4,6 +4,9 @@ use rollcall::store::claims::protocol::{Answer, Ask, Holder, Refusal, Text};
 
 use super::wrong::Wrong;
 
+/// A set of names, a bit for each: what an object uses.
+pub type Names = u8;
+
 /// How many names there are.
 pub const NAMES: usize = 3;
 
@@ -21,7 +24,7 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Object {
     Live {
-        name: u8,
+        names: Names,
         version: u8,
     },
     /// Marked as deleted; its finalizer keeps it.
@@ -36,8 +39,8 @@ pub enum Object {
 /// What an operation writes when its machine says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
-    Create { id: u8, name: u8 },
-    Rename { id: u8, name: u8, seen: u8 },
+    Create { id: u8, names: Names },
+    Rename { id: u8, names: Names, seen: u8 },
     Delete { id: u8, seen: u8 },
     Nothing,
 }
@@ -60,18 +63,36 @@ pub fn number(text: &Text) -> u8 {
     text.parse().unwrap()
 }
 
+/// The names in a set.
+pub fn each(names: Names) -> impl Iterator<Item = u8> {
+    (0..NAMES as u8).filter(move |name| has(names, *name))
+}
+
+pub fn has(names: Names, name: u8) -> bool {
+    names & only(name) != 0
+}
+
+pub fn only(name: u8) -> Names {
+    1 << name
+}
+
 impl Server {
-    /// The name of a live object.
-    pub fn name(&self, id: u8) -> Option<u8> {
+    /// The names of a live object.
+    pub fn names(&self, id: u8) -> Option<u8> {
         match self.objects[usize::from(id)] {
-            Some(Object::Live { name, .. }) => Some(name),
+            Some(Object::Live { names, .. }) => Some(names),
             _ => None,
         }
     }
 
     /// Ids and names of live objects.
     pub fn live(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
-        (0..IDS as u8).filter_map(|id| Some((id, self.name(id)?)))
+        (0..IDS as u8).filter_map(|id| Some((id, self.names(id)?)))
+    }
+
+    /// Each name that is used, and by whom.
+    pub fn used(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
+        self.live().flat_map(|(id, names)| each(names).map(move |name| (id, name)))
     }
 
     /// Does what is asked.
@@ -101,7 +122,7 @@ impl Server {
                 let at = index(claim);
                 let unnoted = wrong == Wrong::OldClaimIsReadAfterTheSwap;
                 let ours = |it: Claim| match write {
-                    Write::Rename { id, name, .. } => unnoted && usize::from(name) != at && it.holder == id,
+                    Write::Rename { id, names, .. } => unnoted && !has(names, at as u8) && it.holder == id,
                     _ => false,
                 };
                 match self.claims[at] {
@@ -128,7 +149,7 @@ impl Server {
             },
             Ask::Write => self.write(write, wrong),
             Ask::Look => match write {
-                Write::Create { id, .. } if self.name(id).is_some() => Answer::Stored(text(1)),
+                Write::Create { id, .. } if self.names(id).is_some() => Answer::Stored(text(1)),
                 _ => Answer::Lost,
             },
             Ask::Wait => Answer::Waited,
@@ -137,15 +158,15 @@ impl Server {
 
     fn write(&mut self, write: Write, wrong: Wrong) -> Answer {
         match write {
-            Write::Create { id, name } => match &mut self.objects[usize::from(id)] {
-                free @ None => stored(free, Object::Live { name, version: 1 }),
+            Write::Create { id, names } => match &mut self.objects[usize::from(id)] {
+                free @ None => stored(free, Object::Live { names, version: 1 }),
                 Some(_) => Answer::Refused(Refusal::Exists),
             },
-            Write::Rename { id, name, seen } => match &mut self.objects[usize::from(id)] {
-                Some(Object::Live { version, name: now })
+            Write::Rename { id, names, seen } => match &mut self.objects[usize::from(id)] {
+                Some(Object::Live { version, names: now })
                     if *version == seen || wrong == Wrong::ObjectsWithoutVersion =>
                 {
-                    (*now, *version) = (name, *version + 1);
+                    (*now, *version) = (names, *version + 1);
                     Answer::Stored(text(*version))
                 }
                 _ => Answer::Refused(Refusal::Outdated),
@@ -172,7 +193,7 @@ impl Server {
         let holder = match object {
             None if wrong == Wrong::NoPlaceholder => Holder::Gone,
             None => Holder::Missing,
-            Some(Object::Live { name, .. }) if name == claim => Holder::UsesIt,
+            Some(Object::Live { names, .. }) if has(names, claim) => Holder::UsesIt,
             Some(Object::Live { .. }) => Holder::UsesAnother,
             Some(Object::Marked { .. }) => Holder::Deleting,
             Some(Object::Placeholder { .. }) => Holder::Placeholder,

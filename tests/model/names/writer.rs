@@ -1,9 +1,9 @@
 //! What a writer does, call by call.
 
-use rollcall::store::claims::protocol::{self, Answer, Ask, Machine, Next, Orphan, Outcome, Retire};
+use rollcall::store::claims::protocol::{self, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Text};
 
 use super::{
-    server::{Server, Write, text, version},
+    server::{Names, Server, Write, each, text, version},
     wrong::Wrong,
 };
 
@@ -49,11 +49,9 @@ impl Writer {
         Self { doing, write, then: None, done: false }
     }
 
-    pub fn create(id: u8, name: u8) -> Self {
-        Self::new(
-            Doing::Write(protocol::Write::create(text(id), vec![text(name)])),
-            Write::Create { id, name },
-        )
+    pub fn create(id: u8, names: Names) -> Self {
+        let write = protocol::Write::create(text(id), claims(names));
+        Self::new(Doing::Write(write), Write::Create { id, names })
     }
 
     pub fn sweep(server: &Server, claim: u8) -> Option<Self> {
@@ -62,17 +60,17 @@ impl Writer {
         Some(Self::new(Doing::Sweep(orphan), Write::Nothing))
     }
 
-    pub fn rename(server: &Server, id: u8, name: u8) -> Option<Self> {
-        let (old, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let write = protocol::Write::change(text(id), vec![text(name)], vec![text(old)]);
-        Some(Self::new(Doing::Write(write), Write::Rename { id, name, seen }))
+    pub fn rename(server: &Server, id: u8, names: Names) -> Option<Self> {
+        let (old, seen) = (server.names(id)?, version(server.objects[usize::from(id)]?));
+        let write = protocol::Write::change(text(id), claims(names & !old), claims(old & !names));
+        Some(Self::new(Doing::Write(write), Write::Rename { id, names, seen }))
     }
 
     pub fn delete(server: &Server, id: u8, wrong: Wrong) -> Option<Self> {
-        let (name, seen) = (server.name(id)?, version(server.objects[usize::from(id)]?));
-        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), vec![text(name)]));
+        let (names, seen) = (server.names(id)?, version(server.objects[usize::from(id)]?));
+        let (write, retire) = (Write::Delete { id, seen }, Retire::new(text(id), claims(names)));
         if wrong == Wrong::ClaimGoesBeforeItsObject {
-            let first = Doing::Retire(Retire::claim_alone(text(id), text(name)));
+            let first = Doing::Retire(Retire::claim_alone(text(id), claims(names).pop()?));
             return Some(Self { then: Some(retire), ..Self::new(first, write) });
         }
         Some(Self::new(Doing::Retire(retire), write))
@@ -101,4 +99,8 @@ impl Writer {
         self.doing = Doing::Retire(then);
         None
     }
+}
+
+fn claims(names: Names) -> Vec<Text> {
+    each(names).map(text).collect()
 }
