@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::queue::Key;
 use crate::{
-    api::{AppliedState, AppliedTo},
+    api::{AppliedState, AppliedTo, ForwardedPassword},
     downstream::{Had, Has},
 };
 
@@ -27,6 +27,8 @@ pub(super) enum Outcome {
         has: Has,
         /// As of which generation of our object.
         generation: i64,
+        /// What became of a password, if one was offered.
+        password: Option<ForwardedPassword>,
     },
     /// The app was told to take access away.
     Revoked {
@@ -79,9 +81,13 @@ impl Rows {
         now: Timestamp,
     ) -> Option<AppliedTo> {
         let before = self.0.get(key);
+        let answered = match &outcome {
+            Outcome::Granted { password, .. } => password.clone(),
+            Outcome::Revoked { .. } | Outcome::Failed { .. } => None,
+        };
         let revision = before.and_then(|row| row.revision);
         let (state, revision, has, error, retry_at) = match outcome {
-            Outcome::Granted { has, generation } => {
+            Outcome::Granted { has, generation, password: _ } => {
                 (AppliedState::Granted, Some(generation), has, None, None)
             }
             Outcome::Revoked { has, generation } => {
@@ -90,17 +96,20 @@ impl Rows {
             Outcome::Failed { error, retry_at } => {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
                 let Had { remote_id, attributes } = self.had(key);
-                let has = Has { remote_id, attributes, changed: false };
+                let has = Has { remote_id, attributes, changed: false, password: None };
                 (AppliedState::Failing, revision, has, Some(error), retry_at.map(Time))
             }
         };
-        let Has { remote_id, attributes, changed: _ } = has;
+        let Has { remote_id, attributes, changed: _, password: _ } = has;
+        // Another account, or none, has no password of ours.
+        let known = before.filter(|row| remote_id.is_some() && row.remote_id == remote_id);
+        let password = answered.or_else(|| known.and_then(|row| row.password.clone()));
         let since = match before {
             Some(before) if before.state == state => before.since.clone(),
             Some(_) | None => Time(now),
         };
         let name = app.to_owned();
-        let row = AppliedTo { name, state, revision, since, remote_id, attributes, error, retry_at };
+        let row = AppliedTo { name, state, revision, since, remote_id, attributes, password, error, retry_at };
         if before == Some(&row) {
             return None;
         }
