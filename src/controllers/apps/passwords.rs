@@ -44,9 +44,14 @@ impl Passing {
     }
 
     /// What the app's row says from now on; `None` if nothing new.
-    pub(super) fn said(self, outcome: Option<PasswordOutcome>) -> Result<Option<ForwardedPassword>, ApplyError> {
+    pub(super) fn said(
+        self,
+        outcome: Option<PasswordOutcome>,
+    ) -> Result<Option<ForwardedPassword>, ApplyError> {
         let (Offer { revision, until }, error) = match (self, outcome) {
-            (Self::Given(offer, revision), Some(PasswordOutcome::Taken)) => (Offer { revision, ..offer }, None),
+            (Self::Given(offer, revision), Some(PasswordOutcome::Taken)) => {
+                (Offer { revision, ..offer }, None)
+            }
             (Self::Given(offer, revision), Some(PasswordOutcome::Refused(why))) => {
                 (Offer { revision, ..offer }, Some(why))
             }

@@ -109,7 +109,8 @@ impl Rows {
             Some(_) | None => Time(now),
         };
         let name = app.to_owned();
-        let row = AppliedTo { name, state, revision, since, remote_id, attributes, password, error, retry_at };
+        let row =
+            AppliedTo { name, state, revision, since, remote_id, attributes, password, error, retry_at };
         if before == Some(&row) {
             return None;
         }

@@ -126,7 +126,9 @@ impl Client {
         }
         match Answer::sort(response.status(), response.headers(), &body)? {
             // However it is clipped, quoted or escaped, a server must not make us tell a password.
-            Answer::Refused(refusal) if request.has_password() => Ok(Answer::Refused(refusal.without_detail())),
+            Answer::Refused(refusal) if request.has_password() => {
+                Ok(Answer::Refused(refusal.without_detail()))
+            }
             Answer::Refused(refusal) => Ok(Answer::Refused(refusal.without(&self.token.0))),
             answer @ (Answer::Done(_) | Answer::Missing) => Ok(answer),
         }

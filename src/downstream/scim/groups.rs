@@ -167,7 +167,9 @@ impl Groups {
                     if matches!(step, Step::Rename(_)) && refusal.may_be_said_otherwise() =>
                 {
                     let body = wanted.whole_body(resource);
-                    self.client.send(&Request::Replace { resource: resource.clone(), body, password: None }).await?
+                    self.client
+                        .send(&Request::Replace { resource: resource.clone(), body, password: None })
+                        .await?
                 }
                 answer => answer,
             };

@@ -27,7 +27,8 @@ impl Users {
         }
         let shown = self.now(&resource).await?;
         let body = wanted.body_over(&shown, &[]);
-        match self.client.send(&Request::Replace { resource, body, password: Some(password.clone()) }).await? {
+        match self.client.send(&Request::Replace { resource, body, password: Some(password.clone()) }).await?
+        {
             Answer::Done(_) => Ok(PasswordOutcome::Taken),
             Answer::Missing => Err(vanished()),
             Answer::Refused(refusal) => Ok(refused(refusal)),

@@ -117,9 +117,11 @@ impl Request {
     /// Whether it holds a password, which an answer may then hold as well.
     pub fn has_password(&self) -> bool {
         match self {
-            Self::Probe | Self::Find { .. } | Self::Read { .. } | Self::Patch { .. } | Self::Delete { .. } => {
-                false
-            }
+            Self::Probe
+            | Self::Find { .. }
+            | Self::Read { .. }
+            | Self::Patch { .. }
+            | Self::Delete { .. } => false,
             Self::Create { password, .. } | Self::Replace { password, .. } => password.is_some(),
             Self::Password { .. } => true,
         }
@@ -287,8 +289,7 @@ mod tests {
             body: body.clone(),
             password: Some(password.clone()),
         };
-        let replace =
-            Request::Replace { resource: resource.clone(), body, password: Some(password.clone()) };
+        let replace = Request::Replace { resource: resource.clone(), body, password: Some(password.clone()) };
         for request in [create, replace, Request::Password { resource, password }] {
             assert!(request.has_password());
             assert!(!format!("{request} {request:?}").contains("hunter2"), "{request}");

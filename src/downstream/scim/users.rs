@@ -47,12 +47,7 @@ impl Users {
         Ok(Has { changed: true, password: Some(outcome), ..has })
     }
 
-    async fn apply_attributes(
-        &self,
-        user: &UserView,
-        wanted: &Wanted,
-        had: &Had,
-    ) -> Result<Has, ApplyError> {
+    async fn apply_attributes(&self, user: &UserView, wanted: &Wanted, had: &Had) -> Result<Has, ApplyError> {
         let Some(name) = wanted.user_name() else {
             return Err(item("the user has no userName, which every SCIM server requires"));
         };
@@ -97,7 +92,8 @@ impl Users {
     async fn create(&self, user: &UserView, wanted: &Wanted, name: &str) -> Result<Has, ApplyError> {
         let id = &user.id;
         let body = wanted.body();
-        let request = |password| Request::Create { collection: Collection::Users, body: body.clone(), password };
+        let request =
+            |password| Request::Create { collection: Collection::Users, body: body.clone(), password };
         let mut password = user.password.as_ref().map(|_| PasswordOutcome::Taken);
         let mut answer = self.client.send(&request(user.password.clone())).await?;
         if let (Answer::Refused(refusal), Some(_)) = (&answer, &password)
@@ -174,7 +170,11 @@ impl Users {
         known: &Known,
     ) -> Result<Shown, ApplyError> {
         let gone: Vec<&Path> = known.sent.iter().collect();
-        let request = Request::Replace { resource: resource.clone(), body: wanted.body_over(shown, &gone), password: None };
+        let request = Request::Replace {
+            resource: resource.clone(),
+            body: wanted.body_over(shown, &gone),
+            password: None,
+        };
         match self.client.send(&request).await? {
             Answer::Done(_) => self.now(resource).await,
             Answer::Missing => Err(vanished()),

@@ -24,12 +24,12 @@ use kube::{
 use serde_json::json;
 use uuid::Uuid;
 
-pub use self::{forward::Offered, offer::Offer};
 pub(super) use self::hash::Hashing;
 use self::{
     envelope::{Addressee, Envelope},
     kept::{Kept, is_of, name_of},
 };
+pub use self::{forward::Offered, offer::Offer};
 use super::{
     Store,
     api_error::{call, is_already_exists, is_conflict, is_forbidden, is_not_found},
@@ -135,9 +135,9 @@ impl Store {
     /// What seals passwords; none if the replicas have no key, or we may not read it.
     async fn envelope(&self) -> Result<Option<Envelope>, StoreError> {
         match self.peers().shared_key().await {
-            Ok(key) => {
-                Envelope::new(&key.0).map(Some).map_err(|_| unavailable("no key could be made of rollcall-peers"))
-            }
+            Ok(key) => Envelope::new(&key.0)
+                .map(Some)
+                .map_err(|_| unavailable("no key could be made of rollcall-peers")),
             Err(KeyError::Missing) => Ok(None),
             Err(KeyError::Call(error)) if is_forbidden(&error) => Ok(None),
             Err(KeyError::Call(error)) => Err(error.into()),

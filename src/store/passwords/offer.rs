@@ -11,7 +11,6 @@ use crate::api::{ForwardedPassword, ForwardingState, User, names};
 /// How long a password waits for apps at most.
 const WAITS: SignedDuration = SignedDuration::from_hours(1);
 
-
 /// A password that waits for apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -38,8 +37,7 @@ impl Offer {
     /// Whether an app, by what its row says, has this password, or was tried with this offer.
     pub fn is_answered(&self, said: Option<&ForwardedPassword>) -> bool {
         said.is_some_and(|it| {
-            it.until == self.until
-                || it.state == ForwardingState::Forwarded && it.revision == self.revision
+            it.until == self.until || it.state == ForwardingState::Forwarded && it.revision == self.revision
         })
     }
 
@@ -93,7 +91,8 @@ mod tests {
         let first = Offer::new("1".to_owned(), now);
         let second = Offer::new("1".to_owned(), now + SignedDuration::from_secs(5));
         let other = Offer::new("2".to_owned(), now + SignedDuration::from_secs(5));
-        let (has, lacks) = (said(ForwardingState::Forwarded, &first), said(ForwardingState::NotForwarded, &first));
+        let (has, lacks) =
+            (said(ForwardingState::Forwarded, &first), said(ForwardingState::NotForwarded, &first));
         assert!(first.is_answered(Some(&has)) && second.is_answered(Some(&has)));
         assert!(first.is_answered(Some(&lacks)) && !second.is_answered(Some(&lacks)));
         assert!(!other.is_answered(Some(&has)) && !first.is_answered(None));

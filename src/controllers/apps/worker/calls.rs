@@ -288,7 +288,8 @@ async fn find_and_revoke(
 ) -> Result<Has, ApplyError> {
     let had = match find {
         Some(view) => {
-            let Has { remote_id, attributes, changed: _, password: _ } = downstream.apply_user(&view, &had).await?;
+            let Has { remote_id, attributes, changed: _, password: _ } =
+                downstream.apply_user(&view, &had).await?;
             Had { remote_id, attributes }
         }
         None => had,
