@@ -47,7 +47,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                 Err(RecvError::Closed) => return,
             },
             _ = look.tick() => {
-                if stop.run_until_cancelled(drop_answered(&context, &mut offers)).await.is_none() {
+                if stop.run_until_cancelled(Box::pin(drop_answered(&context, &mut offers))).await.is_none() {
                     return;
                 }
             }

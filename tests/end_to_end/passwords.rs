@@ -16,12 +16,9 @@ const CLEAR: &str = "correct-horse-battery-9A!";
 const NEW: &str = "staple-and-another-8B?";
 const OFFER: &str = "rollcall.dev/password-offer";
 
-/// A world whose tenant keeps hashes.
-async fn world(has_key: bool) -> World {
+/// A world whose tenant keeps hashes. The chart has made a key.
+async fn world() -> World {
     let world = World::start().await;
-    if has_key {
-        key(&world, "of the replicas").await;
-    }
     policy(&world, "Hash").await;
     world
 }
@@ -37,7 +34,7 @@ async fn policy(world: &World, policy: &str) {
     .await;
 }
 
-/// Gives the replicas a key, or another one.
+/// Gives the replicas another key.
 async fn key(world: &World, seed: &str) {
     apply(&json!({"apiVersion": "v1", "kind": "Secret",
         "metadata": {"name": "rollcall-peers", "namespace": world.namespace()},
@@ -117,7 +114,7 @@ async fn are_nowhere(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_reaches_the_app_that_asks_for_it_once_and_is_readable_nowhere() {
-    let world = world(true).await;
+    let world = world().await;
     let (chat, other) = (Server::scim2_server().await, Server::scimmy().await);
     app(&world, "chat", &chat, false).await;
     world.scim_app("other", &other.proxy.base_url(), &other.peer.token, json!({})).await;
@@ -146,7 +143,7 @@ async fn a_password_reaches_the_app_that_asks_for_it_once_and_is_readable_nowher
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_waits_for_an_app_outlives_the_process_that_received_it() {
-    let mut world = world(true).await;
+    let mut world = world().await;
     let chat = Server::scimmy().await;
     app(&world, "chat", &chat, true).await;
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);
@@ -163,7 +160,8 @@ async fn a_password_that_waits_for_an_app_outlives_the_process_that_received_it(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_or_with_another_one_a_password_is_not_forwarded_and_the_row_says_why() {
-    let world = world(false).await;
+    let world = world().await;
+    kubectl(&["delete", "secret", "rollcall-peers", "-n", world.namespace()]).await;
     let chat = Server::scim2_server().await;
     app(&world, "chat", &chat, false).await;
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);
@@ -193,7 +191,7 @@ async fn without_a_key_or_with_another_one_a_password_is_not_forwarded_and_the_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_password_is_dropped_with_the_rule_and_with_the_user() {
-    let world = world(true).await;
+    let world = world().await;
     let chat = Server::scim2_server().await;
     app(&world, "chat", &chat, true).await;
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);

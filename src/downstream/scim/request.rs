@@ -84,12 +84,12 @@ impl Request {
             Self::Find { collection, filter } => {
                 format!("/{collection}?filter={}", utf8_percent_encode(&filter.text(), SEGMENT))
             }
-            Self::Read { resource, attributes: None } => resource.path(),
             Self::Read { resource, attributes: Some(names) } => {
                 format!("{}?attributes={}", resource.path(), utf8_percent_encode(names, SEGMENT))
             }
             Self::Create { collection, .. } => format!("/{collection}"),
-            Self::Patch { resource, .. }
+            Self::Read { resource, attributes: None }
+            | Self::Patch { resource, .. }
             | Self::Password { resource, .. }
             | Self::Replace { resource, .. }
             | Self::Delete { resource } => resource.path(),
@@ -106,11 +106,12 @@ impl Request {
                 Some(Value::Object(body))
             }
             Self::Patch { operations, .. } => {
-                Some(patch_body(operations.iter().map(Operation::to_json).collect()))
+                let operations: Vec<Value> = operations.iter().map(Operation::to_json).collect();
+                Some(patch_body(&operations))
             }
-            Self::Password { password, .. } => Some(patch_body(vec![
-                json!({ "op": "replace", "path": PASSWORD, "value": password.expose() }),
-            ])),
+            Self::Password { password, .. } => {
+                Some(patch_body(&[json!({ "op": "replace", "path": PASSWORD, "value": password.expose() })]))
+            }
         }
     }
 
@@ -196,7 +197,7 @@ impl Operation {
     }
 }
 
-fn patch_body(operations: Vec<Value>) -> Value {
+fn patch_body(operations: &[Value]) -> Value {
     json!({ "schemas": [PATCH_OP], "Operations": operations })
 }
 

@@ -137,7 +137,8 @@ impl Worker {
     /// A password that this app should be given with the next call.
     fn offer_for(&self, id: &str, row: Option<&AppliedTo>) -> Option<(store::UserView, Offer)> {
         // Where nothing is to be kept any more, nothing is given away, either.
-        if !self.forwards_passwords || !self.context.tenants.rules(&self.tenant).keeps_passwords {
+        let asks = self.app.spec.scim.as_ref().is_some_and(|scim| scim.forward_passwords);
+        if !asks || !self.context.tenants.rules(&self.tenant).keeps_passwords {
             return None;
         }
         desired::password(self.context.store.directory(), &self.tenant, id, row)

@@ -63,8 +63,6 @@ pub(super) struct Worker {
     /// What has to be looked at once a key has succeeded.
     then: HashMap<Key, BTreeSet<Key>>,
     calls: JoinSet<(Key, Result<Outcome, ApplyError>)>,
-    /// Whether passwords that are offered are given to the app.
-    forwards_passwords: bool,
     synced_at: Option<Timestamp>,
     status_dirty: bool,
 }
@@ -87,7 +85,6 @@ impl Worker {
         Ok(Self {
             scope: InScope::of(spec)?,
             policy: spec.deletion_policy.unwrap_or_default(),
-            forwards_passwords: spec.scim.as_ref().is_some_and(|scim| scim.forward_passwords),
             leaving: app.metadata.deletion_timestamp.is_some(),
             synced_at: app.status.as_ref().and_then(|it| it.last_sync_at.as_ref()).map(|it| it.0),
             at_once,
