@@ -123,7 +123,7 @@ async fn a_password_reaches_the_app_that_asks_for_it_once_and_is_readable_nowher
     let first = forwarded(&world, &id, "chat", |it| it["state"] == "Forwarded").await;
     are_nowhere(&world).await;
     until_dropped(&world, &id).await;
-    assert_eq!(entries(&world, &id).await, ["argon2id", "revision"]);
+    assert_eq!(entries(&world, &id).await, ["argon2id", "offer"]);
 
     let before = secret(&world, &id).await.unwrap().metadata.resource_version;
     world.send(Method::PUT, &format!("/Users/{id}"), ada(&world, CLEAR)).await;
@@ -147,7 +147,7 @@ async fn a_password_that_waits_for_an_app_outlives_the_process_that_received_it(
     let chat = Server::scimmy().await;
     app(&world, "chat", &chat, true).await;
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);
-    assert_eq!(entries(&world, &id).await, ["argon2id", "revision", "sealed"]);
+    assert_eq!(entries(&world, &id).await, ["argon2id", "offer", "sealed"]);
     are_nowhere(&world).await;
     world.operator.kill();
     world.operator.launch().await;
@@ -195,14 +195,14 @@ async fn a_waiting_password_is_dropped_with_the_rule_and_with_the_user() {
     let chat = Server::scim2_server().await;
     app(&world, "chat", &chat, true).await;
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);
-    assert_eq!(entries(&world, &id).await, ["argon2id", "revision", "sealed"]);
+    assert_eq!(entries(&world, &id).await, ["argon2id", "offer", "sealed"]);
     policy(&world, "Discard").await;
     until_dropped(&world, &id).await;
-    assert_eq!(entries(&world, &id).await, ["argon2id", "revision"]);
+    assert_eq!(entries(&world, &id).await, ["argon2id", "offer"]);
 
     policy(&world, "Hash").await;
     change(&world, &id, NEW).await;
-    assert_eq!(entries(&world, &id).await, ["argon2id", "revision", "sealed"]);
+    assert_eq!(entries(&world, &id).await, ["argon2id", "offer", "sealed"]);
     world.send(Method::DELETE, &format!("/Users/{id}"), Value::Null).await;
     eventually("no sealed password is left", PATIENCE, || async {
         (!entries(&world, &id).await.contains(&"sealed".to_owned())).then_some(())

@@ -58,14 +58,15 @@ impl Store {
         let secrets: Api<Secret> = Api::namespaced(self.client().clone(), &tenant.namespace);
         let found = call(secrets.get_opt(&name_of(user))).await?;
         let kept = found.filter(|secret| is_of(secret, user)).as_ref().map(Kept::of).unwrap_or_default();
-        let is_meant = kept.revision.as_ref() == Some(&offer.revision);
-        if !is_meant && offer.age(Timestamp::now()) < STORED_WITHIN {
+        let (is_meant, now) = (kept.offer.as_ref() == Some(offer), Timestamp::now());
+        if !is_meant && offer.age(now) < STORED_WITHIN {
             return Ok(Offered::NotYet);
         }
-        let Some(envelope) = self.envelope().await? else { return Ok(Offered::Lost(NO_KEY)) };
-        let Kept { hash: _, revision: Some(revision), sealed: Some(sealed) } = kept else {
-            return Ok(Offered::Lost(GONE));
+        let Kept { hash: _, offer: Some(Offer { revision, .. }), sealed: Some(sealed) } = kept else {
+            // What was stored for this very offer without the password was stored without a key.
+            return Ok(Offered::Lost(if is_meant && !offer.is_over(now) { NO_KEY } else { GONE }));
         };
+        let Some(envelope) = self.envelope().await? else { return Ok(Offered::Lost(NO_KEY)) };
         Ok(match envelope.open(&sealed, addressee(tenant, user, &revision)) {
             Some(password) => Offered::Here { password, revision },
             None => Offered::Lost(OTHER_KEY),

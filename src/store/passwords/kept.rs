@@ -7,6 +7,7 @@ use k8s_openapi::{
 };
 use kube::Resource;
 
+use super::Offer;
 use crate::{
     api::{User, names},
     store::tenant::TenantKey,
@@ -15,8 +16,8 @@ use crate::{
 /// The entry with the hash, and the value of the Secret's label.
 const HASH: &str = "argon2id";
 
-/// The entry that tells which password it is.
-const REVISION: &str = "revision";
+/// The entry that repeats the offer that the password was stored for.
+const OFFER: &str = "offer";
 
 /// The entry with the password itself, encrypted, while it waits for apps.
 const SEALED: &str = "sealed";
@@ -26,7 +27,7 @@ const SEALED: &str = "sealed";
 pub(super) struct Kept {
     pub(super) hash: Option<String>,
     /// None if no app has ever asked for it.
-    pub(super) revision: Option<String>,
+    pub(super) offer: Option<Offer>,
     pub(super) sealed: Option<Vec<u8>>,
 }
 
@@ -34,15 +35,15 @@ impl Kept {
     pub(super) fn of(secret: &Secret) -> Self {
         let bytes = |key| Some(secret.data.as_ref()?.get(key)?.0.clone());
         let text = |key| bytes(key).and_then(|it| String::from_utf8(it).ok());
-        Self { hash: text(HASH), revision: text(REVISION), sealed: bytes(SEALED) }
+        Self { hash: text(HASH), offer: text(OFFER).and_then(|it| Offer::parse(&it)), sealed: bytes(SEALED) }
     }
 
     /// The Secret that keeps this instead of `old`.
     pub(super) fn secret(self, tenant: &TenantKey, user: &User, old: Option<&Secret>) -> Secret {
-        let Self { hash, revision, sealed } = self;
+        let Self { hash, offer, sealed } = self;
         let entries = [
             (HASH, hash.map(String::into_bytes)),
-            (REVISION, revision.map(String::into_bytes)),
+            (OFFER, offer.map(|it| it.to_string().into_bytes())),
             (SEALED, sealed),
         ];
         let data = entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), ByteString(value?))));

@@ -70,15 +70,18 @@ impl Store {
             let old = found.as_ref().map(Kept::of).unwrap_or_default();
             let hash = self.hashing().renew(password.clone(), old.hash.clone()).await?;
             let is_same = hash.is_none();
-            if is_same && all_have(&asking, user, old.revision.as_deref()) {
+            if is_same && all_have(&asking, user, old.offer.as_ref()) {
                 return Ok(());
             }
-            let mut kept = Kept { hash: hash.or(old.hash), revision: None, sealed: None };
+            let mut kept = Kept { hash: hash.or(old.hash), offer: None, sealed: None };
             if !asking.is_empty() {
-                let revision = old.revision.filter(|_| is_same).unwrap_or_else(|| Uuid::now_v7().to_string());
+                // The same password keeps its revision, so that no app that has it is given it again.
+                let known = old.offer.filter(|_| is_same).map(|it| it.revision);
+                let revision = known.unwrap_or_else(|| Uuid::now_v7().to_string());
                 kept.sealed = self.sealed(tenant, user, &revision, &password).await?;
-                self.offer(tenant, user, &Offer::new(revision.clone(), Timestamp::now())).await?;
-                kept.revision = Some(revision);
+                let offer = Offer::new(revision, Timestamp::now());
+                self.offer(tenant, user, &offer).await?;
+                kept.offer = Some(offer);
             }
             let secret = kept.secret(tenant, user, found.as_ref());
             let written = match &found {
@@ -146,12 +149,12 @@ impl Store {
 }
 
 /// Whether each of these apps has this very password already. Nobody asking is nobody lacking it.
-fn all_have(asking: &[String], user: &User, revision: Option<&str>) -> bool {
+fn all_have(asking: &[String], user: &User, offer: Option<&Offer>) -> bool {
     let rows = user.status.as_ref().map(|it| it.apps.as_slice()).unwrap_or_default();
     asking.iter().all(|app| {
         let password = rows.iter().find(|row| row.name == *app).and_then(|row| row.password.as_ref());
         password.is_some_and(|it| {
-            it.state == ForwardingState::Forwarded && revision == Some(it.revision.as_str())
+            it.state == ForwardingState::Forwarded && offer.is_some_and(|offer| offer.revision == it.revision)
         })
     })
 }

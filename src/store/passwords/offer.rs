@@ -29,7 +29,11 @@ impl Offer {
 
     /// The offer that a User carries. What is no offer of ours is none.
     pub fn of(user: &User) -> Option<Self> {
-        let text = user.metadata.annotations.as_ref()?.get(names::ANNOTATION_PASSWORD_OFFER)?;
+        Self::parse(user.metadata.annotations.as_ref()?.get(names::ANNOTATION_PASSWORD_OFFER)?)
+    }
+
+    /// Reads what `Display` writes.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (revision, until) = text.split_once(' ')?;
         Some(Self { revision: revision.to_owned(), until: MicroTime(until.parse().ok()?) })
     }
