@@ -118,3 +118,36 @@ impl Rows {
         Some(row)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+    use super::*;
+    use crate::api::ForwardingState;
+
+    fn granted(remote_id: &str, password: Option<ForwardedPassword>) -> Outcome {
+        let has = Has { remote_id: Some(remote_id.to_owned()), ..Has::default() };
+        Outcome::Granted { has, generation: 1, password }
+    }
+
+    #[test]
+    fn a_row_remembers_the_password_of_an_account_until_there_is_another_account() {
+        let (mut rows, key, now) = (Rows::default(), Key::User("ada".to_owned()), Timestamp::now());
+        let password = ForwardedPassword {
+            state: ForwardingState::Forwarded,
+            revision: "1".to_owned(),
+            until: MicroTime(now),
+            error: None,
+        };
+        let mut after = |outcome| {
+            rows.record("chat", &key, outcome, now);
+            rows.get(&key).unwrap().password.clone()
+        };
+        assert_eq!(after(granted("7", Some(password.clone()))), Some(password.clone()));
+        assert_eq!(after(granted("7", None)), Some(password.clone()));
+        let failed = Outcome::Failed { error: "no".to_owned(), retry_at: None };
+        assert_eq!(after(failed), Some(password));
+        assert_eq!(after(granted("8", None)), None);
+    }
+}
