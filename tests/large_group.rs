@@ -47,20 +47,20 @@ async fn fifty_thousand_members_pass_within_64_mib() {
     let (status, body) = send(&tenant, Method::POST, "/Groups?excludedAttributes=members", post).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     let created = peak() - before;
-    let path = format!("/Groups/{}", body["id"].as_str().unwrap());
+    let large = format!("/Groups/{}", body["id"].as_str().unwrap());
     let small = format!("/Groups/{}", small["id"].as_str().unwrap());
     let before = in_use();
     let (status, body) = send(&tenant, Method::PATCH, &small, patch).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
     let patched = peak() - before;
 
-    for group in [&path, &small] {
+    for group in [&large, &small] {
         assert_eq!(members(&tenant, group).await, MEMBERS);
     }
     let one =
         json!({ "Operations": [{ "op": "remove", "path": format!("members[value eq \"{}\"]", id(7)) }] });
-    assert_eq!(send(&tenant, Method::PATCH, &path, one.to_string()).await.0, StatusCode::NO_CONTENT);
-    assert_eq!(members(&tenant, &path).await, MEMBERS - 1);
+    assert_eq!(send(&tenant, Method::PATCH, &large, one.to_string()).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(members(&tenant, &large).await, MEMBERS - 1);
     receiver.stop().await;
 
     let [created, patched] = [created, patched].map(|kib| kib / 1024);
