@@ -23,7 +23,7 @@ pub use app::{DownstreamApp, DownstreamAppSpec, DownstreamAppStatus, Scope};
 pub use rbac_target::{Grant, RbacTarget, RoleKind, RoleRef, SubjectKind, SubjectName, Subjects};
 pub use scim_target::{ScimTarget, SecretKeyRef};
 pub use slice::{MembershipSlice, MembershipSliceSpec};
-pub use status::{AppliedState, AppliedTo};
+pub use status::{AppliedState, AppliedTo, ForwardedPassword, ForwardingState};
 pub use team::{Membership, Team, TeamSpec, TeamStatus};
 pub use tenant::{
     ObservedQuirk, PreviousToken, ScimTenant, ScimTenantSpec, ScimTenantStatus, TokenRetention, TokenScope,

@@ -24,6 +24,9 @@ pub const LABEL_APP_NAMESPACE: &str = "rollcall.dev/app-namespace";
 /// On the Secret that holds the hash of a user's password: the kind of hash.
 pub const LABEL_PASSWORD: &str = "rollcall.dev/password";
 
+/// On a User, while a password waits for apps that want it: which password, and until when. Nothing of the password.
+pub const ANNOTATION_PASSWORD_OFFER: &str = "rollcall.dev/password-offer";
+
 /// What a Lease with this label keeps unique: `userName` or `displayName`; or another attribute of a `User` or `Group`.
 pub const LABEL_CLAIM: &str = "rollcall.dev/claim";
 

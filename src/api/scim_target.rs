@@ -15,6 +15,10 @@ pub struct ScimTarget {
     /// Whether teams are pushed as groups, or users only. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<bool>,
+    /// Whether passwords that the identity provider sends are passed on to this app. The tenant must say
+    /// `passwords: Hash`; until the app has a password, and for an hour at most, it is kept encrypted. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forward_passwords: bool,
     /// How long to wait for one answer. Default: `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,

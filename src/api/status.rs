@@ -1,6 +1,6 @@
 //! Status that several kinds share: what each downstream app has of a user or a team.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub struct AppliedTo {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub attributes: Vec<String>,
+    /// What became of the last password that was to be passed on to the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<ForwardedPassword>,
     /// What went wrong in the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -42,4 +45,29 @@ pub enum AppliedState {
     Revoked,
     /// The last attempt to grant or to revoke did not succeed.
     Failing,
+}
+
+/// What became of a password that was to be passed on to an app. Nothing of the password itself is in here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ForwardedPassword {
+    /// Forwarded: the app took it. NotForwarded: it did not get it, or refused it; see `error`. It is tried again when
+    /// the identity provider sends a password again.
+    pub state: ForwardingState,
+    /// Which password it was: a number made up for each new one. Empty if it can't be told.
+    pub revision: String,
+    /// When the password would have been dropped in any case, which tells two attempts with one password apart.
+    pub until: MicroTime,
+    /// Why it was not forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Whether an app has a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum ForwardingState {
+    /// The app took it.
+    Forwarded,
+    /// The app did not get it, or refused it.
+    NotForwarded,
 }

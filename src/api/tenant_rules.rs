@@ -64,7 +64,7 @@ pub enum UserNameFormat {
 }
 
 /// What becomes of the passwords that an identity provider sends. `Discard` (default): nothing is kept. `Hash`: an
-/// Argon2id hash is kept in a Secret for each user.
+/// Argon2id hash is kept in a Secret for each user, and apps with `forwardPasswords` get the password itself.
 // Where the field is optional, this text takes the place of the field's own in the schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum PasswordPolicy {

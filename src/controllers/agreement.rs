@@ -108,6 +108,7 @@ mod tests {
             since: Time(Timestamp::UNIX_EPOCH),
             remote_id: None,
             attributes: Vec::new(),
+            password: None,
             error: None,
             retry_at: None,
         }

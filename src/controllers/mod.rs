@@ -10,6 +10,7 @@ pub mod tenant;
 mod apps;
 mod leaving;
 mod names;
+mod passwords;
 mod sweep;
 mod context;
 mod conditions;
@@ -41,6 +42,7 @@ pub async fn run(surroundings: Surroundings, leadership: Leadership) {
             leaving::run(context.clone(), stop.clone()),
             names::run(context.clone(), stop.clone()),
             standing::run(context.clone(), stop.clone()),
+            passwords::run(context.clone(), stop.clone()),
             sweep::run(context.clone(), stop.clone())
         );
         workers_ended.cancel();

@@ -18,7 +18,7 @@ pub use self::{
     counted::{CallMetrics, Counted},
     fence::Fence,
 };
-use crate::api::DeletionPolicy;
+use crate::{api::DeletionPolicy, scim::password::Password};
 
 /// One kind of downstream app, ready to be called for one `DownstreamApp` object.
 #[async_trait]
@@ -55,6 +55,8 @@ pub struct UserView {
     /// The SCIM document: attributes of RFC 7643 section 4.1 and the extensions, without `id`, `meta`, `groups` and
     /// `password`.
     pub document: Map<String, Value>,
+    /// A password that the app has not been given yet.
+    pub password: Option<Password>,
 }
 
 /// A team as an app should have it.
@@ -104,6 +106,17 @@ pub struct Has {
     /// The attributes that the app has from us, by names of its room's own: what of them is wanted no more has to be
     /// cleared, also by another process than the one that set it.
     pub attributes: Vec<String>,
+    /// What became of [`UserView::password`]; `None` if the app has not been asked to take one.
+    pub password: Option<PasswordOutcome>,
+}
+
+/// What an app made of a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordOutcome {
+    /// It took it.
+    Taken,
+    /// It refused it; in words that hold nothing of the password.
+    Refused(String),
 }
 
 /// Why something could not be applied. The text is for people and never holds a token or an answer's whole body.

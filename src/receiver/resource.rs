@@ -58,14 +58,12 @@ struct Meta {
 }
 
 /// People read these documents: what it is comes first, then which one, what it says, and what we know of it.
-fn assemble(id: &str, mut stored: Document, computed: (&str, Option<Vec<Value>>), meta: &Meta) -> Document {
-    let mut document = Map::new();
-    if let Some(schemas) = stored.shift_remove("schemas") {
-        document.insert("schemas".to_owned(), schemas);
-    }
-    document.insert("id".to_owned(), id.into());
+fn assemble(id: &str, stored: Document, computed: (&str, Option<Vec<Value>>), meta: &Meta) -> Document {
+    let mut document = stored;
+    // `schemas` is the first.
+    document.shift_insert(usize::from(!document.is_empty()), "id".to_owned(), id.into());
     // RFC 7643 section 2.5: an attribute without a value and one that is not there are the same.
-    document.extend(stored.into_iter().filter(|(_, value)| !value.is_null()));
+    document.retain(|_, value| !value.is_null());
     if let (name, Some(values)) = computed {
         document.insert(name.to_owned(), Value::Array(values));
     }

@@ -113,7 +113,7 @@ pub(super) async fn check_namespaces(client: &Client, namespaces: &[String]) {
 /// How this replica and the others, if there are any, reach each other.
 pub(super) fn peers(args: &RunArgs, namespace: &str, identity: &str) -> Result<PeerOptions, StartError> {
     if !args.peers {
-        return Ok(PeerOptions::alone());
+        return Ok(PeerOptions { operator_namespace: namespace.to_owned(), ..PeerOptions::alone() });
     }
     Ok(PeerOptions {
         expected: true,

@@ -48,77 +48,57 @@ impl Projection {
     }
 
     /// Cuts a document down to what is to be returned.
-    pub fn apply(&self, document: Document, schema: &ResourceSchema) -> Document {
-        let mut result = Document::new();
-        for (key, value) in document {
-            match (schema.extension(&key), value) {
-                (Some(extension), Value::Object(fields)) => {
-                    let find = |name: &str| extension.attribute(name);
-                    let kept = self.container(Some(&extension.id), fields, &find);
-                    if !kept.is_empty() {
-                        result.insert(key, Value::Object(kept));
-                    }
-                }
-                (Some(_) | None, value) => {
-                    if let Some(kept) = self.field(None, &key, value, schema.attribute(&key)) {
-                        result.insert(key, kept);
-                    }
-                }
+    pub fn apply(&self, mut document: Document, schema: &ResourceSchema) -> Document {
+        document.retain(|key, value| match (schema.extension(key), value) {
+            (Some(extension), Value::Object(fields)) => {
+                fields.retain(|name, value| {
+                    self.keeps(Some(&extension.id), name, value, extension.attribute(name))
+                });
+                !fields.is_empty()
             }
-        }
-        result
-    }
-
-    fn container<'s>(
-        &self,
-        extension: Option<&str>,
-        fields: Map<String, Value>,
-        find: &dyn Fn(&str) -> Option<&'s Attribute>,
-    ) -> Map<String, Value> {
-        let kept = fields.into_iter().filter_map(|(key, value)| {
-            let kept = self.field(extension, &key, value, find(&key))?;
-            Some((key, kept))
+            (Some(_) | None, value) => self.keeps(None, key, value, schema.attribute(key)),
         });
-        kept.collect()
+        document
     }
 
-    fn field(
+    /// Whether anything of an attribute is to be returned; what is not is taken out of the value.
+    fn keeps(
         &self,
         extension: Option<&str>,
         key: &str,
-        mut value: Value,
+        value: &mut Value,
         attribute: Option<&Attribute>,
-    ) -> Option<Value> {
+    ) -> bool {
         match attribute.map_or(Returned::Default, |attribute| attribute.returned) {
-            Returned::Never => return None,
-            Returned::Always => return Some(value),
-            Returned::Request if self.only.is_none() => return None,
+            Returned::Never => return false,
+            Returned::Always => return true,
+            Returned::Request if self.only.is_none() => return false,
             Returned::Request | Returned::Default => {}
         }
         let about = |list: &[Selected]| -> Vec<Selected> {
             list.iter().filter(|one| one.touches(extension, key)).cloned().collect()
         };
-        let was_empty = is_empty(&value);
+        let was_empty = is_empty(value);
         if let Some(only) = &self.only {
             let only = about(only);
             if only.is_empty() {
-                return None;
+                return false;
             }
             if !only.iter().any(|one| one.sub.is_none()) {
-                retain(&mut value, &|sub| selects(&only, sub) || is_always(attribute, sub));
+                retain(value, &|sub| selects(&only, sub) || is_always(attribute, sub));
             }
         }
         let is_unasked = |sub: &str| self.only.is_none() && is_returned(attribute, sub, Returned::Request);
         let without = about(&self.without);
         if without.iter().any(|one| one.sub.is_none()) {
-            return None;
+            return false;
         }
-        retain(&mut value, &|sub| {
+        retain(value, &|sub| {
             let selected = !selects(&without, sub) || is_always(attribute, sub);
             selected && !is_unasked(sub) && !is_returned(attribute, sub, Returned::Never)
         });
         // What was cut down to nothing is left out; what was stored empty is shown as it is.
-        (was_empty || !is_empty(&value)).then_some(value)
+        was_empty || !is_empty(value)
     }
 }
 

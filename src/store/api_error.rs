@@ -40,6 +40,10 @@ pub(super) fn is_not_found(error: &CallError) -> bool {
     status(error).is_some_and(|it| it.code == 404)
 }
 
+pub(super) fn is_forbidden(error: &CallError) -> bool {
+    status(error).is_some_and(|it| it.code == 403)
+}
+
 /// Whether we can't know if the API server has stored what we sent.
 pub(super) fn is_ambiguous(error: &CallError) -> bool {
     match status(error) {

@@ -48,6 +48,7 @@ pub use self::{
     error::StoreError,
     namespaces::Namespaces,
     page::{Page, Start},
+    passwords::{Offer, Offered},
     peers::PeerOptions,
     rules::TenantRules,
     select::Selection,

@@ -5,6 +5,7 @@
 
 mod faults;
 mod groups;
+mod passwords;
 #[path = "../support/mod.rs"]
 mod support;
 mod users;

@@ -16,5 +16,6 @@ mod apps;
 mod crashes;
 mod deletion;
 mod faults;
+mod passwords;
 mod status;
 mod world;

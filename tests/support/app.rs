@@ -187,7 +187,7 @@ fn user(name: &str) -> UserView {
         "displayName": "Ada Lovelace",
         "emails": [{ "value": format!("{name}@example.com"), "type": "work", "primary": true }],
     });
-    UserView { id: format!("our-{name}"), active: true, document: map(document) }
+    UserView { id: format!("our-{name}"), active: true, document: map(document), password: None }
 }
 
 fn team(name: &str, members: &[MemberView]) -> TeamView {

@@ -134,6 +134,11 @@ impl Receiver {
         self.api::<ScimTenant>().patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
+    /// Where its users and teams are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// What lies between it and the API server.
     pub fn gate(&self) -> &Gate {
         &self.gate

@@ -10,7 +10,7 @@ use crate::{
     api::{AppliedState, AppliedTo, DownstreamAppSpec, Scope, Team, User},
     downstream,
     scim::fold::fold_case,
-    store::{self, Directory, TenantKey},
+    store::{self, Directory, Offer, TenantKey},
 };
 
 /// What to do about one user or team.
@@ -133,7 +133,20 @@ pub(super) fn user(
 fn view(user: &store::UserView, active: bool) -> downstream::UserView {
     let mut document = user.document();
     document.insert("active".to_owned(), active.into());
-    downstream::UserView { id: user.id().to_owned(), active, document }
+    downstream::UserView { id: user.id().to_owned(), active, document, password: None }
+}
+
+/// The offer of a password that an app has not answered. Somebody without access needs none.
+pub(super) fn password(
+    directory: &Directory,
+    tenant: &TenantKey,
+    id: &str,
+    row: Option<&AppliedTo>,
+) -> Option<(store::UserView, Offer)> {
+    let user = directory.user(tenant, id).filter(|user| user.object().spec.active)?;
+    let offer = Offer::of(user.object())?;
+    let is_due = !offer.is_answered(row.and_then(|row| row.password.as_ref()));
+    is_due.then_some((user, offer))
 }
 
 /// What to do about a team, given what the app had. `remote_id` tells the app's ids of users.

@@ -6,6 +6,7 @@
 mod app_status;
 mod connect;
 mod desired;
+mod passwords;
 mod queue;
 mod registry;
 mod rows;
@@ -160,7 +161,8 @@ fn registered(tenant: TenantKey, app: &DownstreamApp, pause: Option<Pause>) -> A
     let emptied = app.metadata.deletion_timestamp.is_some() && is_confirmed(app);
     // A scope that can't be understood is reported by the worker.
     let scope = InScope::of(&app.spec).ok().filter(|_| !emptied).map(Arc::new);
-    App { tenant, scope, at_work: pause.is_none(), settled: HashSet::new() }
+    let forwards_passwords = app.spec.scim.as_ref().is_some_and(|scim| scim.forward_passwords);
+    App { tenant, scope, forwards_passwords, at_work: pause.is_none(), settled: HashSet::new() }
 }
 
 /// What is done for an app in its present state.

@@ -32,6 +32,8 @@ pub(super) struct App {
     pub(super) tenant: TenantKey,
     /// Whom it is about; nobody while that can't be understood, or when it is being emptied.
     pub(super) scope: Option<Arc<InScope>>,
+    /// Whether it wants passwords.
+    pub(super) forwards_passwords: bool,
     /// Whether it looks at anything at all: neither suspended nor waiting for a person.
     pub(super) at_work: bool,
     /// Ids of users and teams that were deleted and that the app has been asked about since: it has revoked, or never
@@ -80,6 +82,22 @@ impl Apps {
     ) -> BTreeSet<String> {
         let scopes = self.scopes(tenant).into_iter();
         scopes.filter(|(_, scope)| scope.has_user(directory, tenant, user)).map(|(name, _)| name).collect()
+    }
+
+    /// Those of them that want passwords.
+    pub(in crate::controllers) fn asking_for_password(
+        &self,
+        directory: &Directory,
+        tenant: &TenantKey,
+        user: &User,
+    ) -> BTreeSet<String> {
+        let mut apps = self.with_user(directory, tenant, user);
+        let known = self.apps();
+        let asks = |(key, app): (&AppKey, &App), name: &str| {
+            key.1 == name && app.tenant == *tenant && app.forwards_passwords
+        };
+        apps.retain(|name| known.iter().any(|app| asks(app, name)));
+        apps
     }
 
     /// The apps in whose scope a team is.

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::queue::Key;
 use crate::{
-    api::{AppliedState, AppliedTo},
+    api::{AppliedState, AppliedTo, ForwardedPassword},
     downstream::{Had, Has},
 };
 
@@ -27,6 +27,8 @@ pub(super) enum Outcome {
         has: Has,
         /// As of which generation of our object.
         generation: i64,
+        /// What became of a password, if one was offered.
+        password: Option<ForwardedPassword>,
     },
     /// The app was told to take access away.
     Revoked {
@@ -79,9 +81,13 @@ impl Rows {
         now: Timestamp,
     ) -> Option<AppliedTo> {
         let before = self.0.get(key);
+        let answered = match &outcome {
+            Outcome::Granted { password, .. } => password.clone(),
+            Outcome::Revoked { .. } | Outcome::Failed { .. } => None,
+        };
         let revision = before.and_then(|row| row.revision);
         let (state, revision, has, error, retry_at) = match outcome {
-            Outcome::Granted { has, generation } => {
+            Outcome::Granted { has, generation, password: _ } => {
                 (AppliedState::Granted, Some(generation), has, None, None)
             }
             Outcome::Revoked { has, generation } => {
@@ -90,21 +96,58 @@ impl Rows {
             Outcome::Failed { error, retry_at } => {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
                 let Had { remote_id, attributes } = self.had(key);
-                let has = Has { remote_id, attributes, changed: false };
+                let has = Has { remote_id, attributes, changed: false, password: None };
                 (AppliedState::Failing, revision, has, Some(error), retry_at.map(Time))
             }
         };
-        let Has { remote_id, attributes, changed: _ } = has;
+        let Has { remote_id, attributes, changed: _, password: _ } = has;
+        // Another account, or none, has no password of ours.
+        let known = before.filter(|row| remote_id.is_some() && row.remote_id == remote_id);
+        let password = answered.or_else(|| known.and_then(|row| row.password.clone()));
         let since = match before {
             Some(before) if before.state == state => before.since.clone(),
             Some(_) | None => Time(now),
         };
         let name = app.to_owned();
-        let row = AppliedTo { name, state, revision, since, remote_id, attributes, error, retry_at };
+        let row =
+            AppliedTo { name, state, revision, since, remote_id, attributes, password, error, retry_at };
         if before == Some(&row) {
             return None;
         }
         self.0.insert(key.clone(), row.clone());
         Some(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+    use super::*;
+    use crate::api::ForwardingState;
+
+    fn granted(remote_id: &str, password: Option<ForwardedPassword>) -> Outcome {
+        let has = Has { remote_id: Some(remote_id.to_owned()), ..Has::default() };
+        Outcome::Granted { has, generation: 1, password }
+    }
+
+    #[test]
+    fn a_row_remembers_the_password_of_an_account_until_there_is_another_account() {
+        let (mut rows, key, now) = (Rows::default(), Key::User("ada".to_owned()), Timestamp::now());
+        let password = ForwardedPassword {
+            state: ForwardingState::Forwarded,
+            revision: "1".to_owned(),
+            until: MicroTime(now),
+            error: None,
+        };
+        let mut after = |outcome| {
+            rows.record("chat", &key, outcome, now);
+            rows.get(&key).unwrap().password.clone()
+        };
+        assert_eq!(after(granted("7", Some(password.clone()))), Some(password.clone()));
+        assert_eq!(after(granted("7", None)), Some(password.clone()));
+        let failed = Outcome::Failed { error: "no".to_owned(), retry_at: None };
+        assert_eq!(after(failed), Some(password));
+        assert_eq!(after(granted("8", None)), None);
     }
 }

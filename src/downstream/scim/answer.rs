@@ -75,6 +75,12 @@ impl Refusal {
         item(format!("the app refused to {doing} ({}){colon}{detail}", status.as_u16()))
     }
 
+    /// The same without the server's explanation.
+    pub fn without_detail(mut self) -> Self {
+        self.detail.clear();
+        self
+    }
+
     /// The same with every occurrence of a secret taken out: a server may echo what it was sent.
     pub fn without(mut self, secret: &str) -> Self {
         self.detail = self.detail.replace(secret, "[token]");

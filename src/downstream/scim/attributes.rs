@@ -20,7 +20,7 @@ const NOT_PUSHED: [&str; 5] = [
     "meta",     // The app has its own.
     "schemas",  // Computed from what is pushed.
     "groups",   // Read-only; changed through groups.
-    "password", // Never leaves us.
+    "password", // Pushed by itself, and only where it is asked for.
 ];
 
 /// In the enterprise extension, `manager.value` is an id of *our* tenant, which means nothing to the app.
@@ -102,7 +102,8 @@ impl Wanted {
     pub fn body_over(&self, observed: &Map<String, Value>, gone: &[&Path]) -> Map<String, Value> {
         let mut body = observed.clone();
         body.retain(|name, _| {
-            !["meta", "groups", "schemas"].iter().any(|other| name.eq_ignore_ascii_case(other))
+            // What an app shows as a password is none.
+            !["meta", "groups", "schemas", "password"].iter().any(|other| name.eq_ignore_ascii_case(other))
         });
         for path in gone {
             path.remove_from(&mut body);
@@ -316,7 +317,7 @@ mod tests {
     }
 
     fn wanted(document: Value) -> Wanted {
-        Wanted::new(&UserView { id: "our-id".into(), active: true, document: map(document) })
+        Wanted::new(&UserView { id: "our-id".into(), active: true, document: map(document), password: None })
     }
 
     fn changes(wanted: &Wanted, observed: Value) -> Vec<String> {

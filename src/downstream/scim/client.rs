@@ -125,6 +125,10 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         match Answer::sort(response.status(), response.headers(), &body)? {
+            // However it is clipped, quoted or escaped, a server must not make us tell a password.
+            Answer::Refused(refusal) if request.has_password() => {
+                Ok(Answer::Refused(refusal.without_detail()))
+            }
             Answer::Refused(refusal) => Ok(Answer::Refused(refusal.without(&self.token.0))),
             answer @ (Answer::Done(_) | Answer::Missing) => Ok(answer),
         }

@@ -167,7 +167,9 @@ impl Groups {
                     if matches!(step, Step::Rename(_)) && refusal.may_be_said_otherwise() =>
                 {
                     let body = wanted.whole_body(resource);
-                    self.client.send(&Request::Replace { resource: resource.clone(), body }).await?
+                    self.client
+                        .send(&Request::Replace { resource: resource.clone(), body, password: None })
+                        .await?
                 }
                 answer => answer,
             };
@@ -241,7 +243,7 @@ impl Groups {
         with_members: bool,
     ) -> Result<Answer, ApplyError> {
         let body = wanted.body(external_id, with_members);
-        self.client.send(&Request::Create { collection: Collection::Groups, body }).await
+        self.client.send(&Request::Create { collection: Collection::Groups, body, password: None }).await
     }
 
     /// The group with its members. RFC 7643 section 2.5 lets an app leave out an empty list, so a list that is left

@@ -12,6 +12,7 @@ mod habits;
 mod lookup;
 mod membership;
 mod memory;
+mod password;
 mod request;
 mod users;
 
@@ -60,7 +61,8 @@ impl ScimApp {
         options: ScimOptions,
         fence: Fence,
     ) -> Result<Self, ApplyError> {
-        let ScimTarget { url, token_secret_ref: _, groups, timeout, concurrency } = target;
+        let ScimTarget { url, token_secret_ref: _, groups, timeout, concurrency, forward_passwords: _ } =
+            target;
         let reach = Reach {
             timeout: timeout.map(Duration::from).filter(|timeout| !timeout.is_zero()).unwrap_or(TIMEOUT),
             concurrency: concurrency.unwrap_or(CONCURRENCY) as usize,

@@ -8,12 +8,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::downstream::{ApplyError, Blame};
+use crate::scim::password::Password;
 
 /// The schema of a PATCH body (RFC 7644 section 3.5.2).
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// RFC 3986 section 2.3: unreserved characters stand for themselves; everything else is escaped.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// RFC 7643 section 4.1.1: "This attribute is intended to be used as a means to set, replace, or compare a password."
+const PASSWORD: &str = "password";
 
 /// The longest id of an app that still fits in a URL comfortably.
 const MAX_ID: usize = 1024;
@@ -27,12 +31,14 @@ pub enum Request {
     Find { collection: Collection, filter: Filter },
     /// One resource; with `attributes`, these only (some servers leave members out unless they are asked for).
     Read { resource: Resource, attributes: Option<&'static str> },
-    /// A new resource.
-    Create { collection: Collection, body: Map<String, Value> },
+    /// A new resource; of a user, perhaps with a password, which is kept apart as it must never be printed.
+    Create { collection: Collection, body: Map<String, Value>, password: Option<Password> },
     /// A change of some attributes.
     Patch { resource: Resource, operations: Vec<Operation> },
-    /// A replacement of the whole resource.
-    Replace { resource: Resource, body: Map<String, Value> },
+    /// A new password.
+    Password { resource: Resource, password: Password },
+    /// A replacement of the whole resource, perhaps with a new password.
+    Replace { resource: Resource, body: Map<String, Value>, password: Option<Password> },
     /// The end of a resource.
     Delete { resource: Resource },
 }
@@ -78,14 +84,15 @@ impl Request {
             Self::Find { collection, filter } => {
                 format!("/{collection}?filter={}", utf8_percent_encode(&filter.text(), SEGMENT))
             }
-            Self::Read { resource, attributes: None } => resource.path(),
             Self::Read { resource, attributes: Some(names) } => {
                 format!("{}?attributes={}", resource.path(), utf8_percent_encode(names, SEGMENT))
             }
             Self::Create { collection, .. } => format!("/{collection}"),
-            Self::Patch { resource, .. } | Self::Replace { resource, .. } | Self::Delete { resource } => {
-                resource.path()
-            }
+            Self::Read { resource, attributes: None }
+            | Self::Patch { resource, .. }
+            | Self::Password { resource, .. }
+            | Self::Replace { resource, .. }
+            | Self::Delete { resource } => resource.path(),
         }
     }
 
@@ -93,11 +100,31 @@ impl Request {
     pub fn body(&self) -> Option<Value> {
         match self {
             Self::Probe | Self::Find { .. } | Self::Read { .. } | Self::Delete { .. } => None,
-            Self::Create { body, .. } | Self::Replace { body, .. } => Some(Value::Object(body.clone())),
+            Self::Create { body, password, .. } | Self::Replace { body, password, .. } => {
+                let mut body = body.clone();
+                body.extend(password.iter().map(|it| (PASSWORD.to_owned(), it.expose().into())));
+                Some(Value::Object(body))
+            }
             Self::Patch { operations, .. } => {
                 let operations: Vec<Value> = operations.iter().map(Operation::to_json).collect();
-                Some(json!({ "schemas": [PATCH_OP], "Operations": operations }))
+                Some(patch_body(&operations))
             }
+            Self::Password { password, .. } => {
+                Some(patch_body(&[json!({ "op": "replace", "path": PASSWORD, "value": password.expose() })]))
+            }
+        }
+    }
+
+    /// Whether it holds a password, which an answer may then hold as well.
+    pub fn has_password(&self) -> bool {
+        match self {
+            Self::Probe
+            | Self::Find { .. }
+            | Self::Read { .. }
+            | Self::Patch { .. }
+            | Self::Delete { .. } => false,
+            Self::Create { password, .. } | Self::Replace { password, .. } => password.is_some(),
+            Self::Password { .. } => true,
         }
     }
 
@@ -106,7 +133,7 @@ impl Request {
         match self {
             Self::Probe | Self::Find { .. } | Self::Read { .. } => http::Method::GET,
             Self::Create { .. } => http::Method::POST,
-            Self::Patch { .. } => http::Method::PATCH,
+            Self::Patch { .. } | Self::Password { .. } => http::Method::PATCH,
             Self::Replace { .. } => http::Method::PUT,
             Self::Delete { .. } => http::Method::DELETE,
         }
@@ -170,6 +197,10 @@ impl Operation {
     }
 }
 
+fn patch_body(operations: &[Value]) -> Value {
+    json!({ "schemas": [PATCH_OP], "Operations": operations })
+}
+
 /// RFC 7644 section 3.4.2.2: a comparison value follows the rules of JSON, so that is how it is quoted.
 pub fn quoted(value: &str) -> String {
     Value::from(value).to_string()
@@ -187,6 +218,7 @@ impl fmt::Display for Request {
                 write!(f, "PATCH {resource}:")?;
                 operations.iter().try_for_each(|operation| write!(f, " {operation};"))
             }
+            Self::Password { resource, .. } => write!(f, "PATCH {resource}: replace password;"),
             Self::Replace { resource, .. } => write!(f, "PUT {resource}"),
             Self::Delete { resource } => write!(f, "DELETE {resource}"),
         }
@@ -247,6 +279,23 @@ mod tests {
     fn a_filter_value_cannot_end_its_own_quotes() {
         let filter = Filter::eq("userName", "a\" or \"\\");
         assert_eq!(filter.text(), r#"userName eq "a\" or \"\\""#);
+    }
+
+    #[test]
+    fn printing_a_request_in_any_way_shows_no_password_and_sending_it_does() {
+        let (password, body) = (Password::new("hunter2".to_owned()), Map::new());
+        let resource = Resource::user(RemoteId::parse("7").unwrap());
+        let create = Request::Create {
+            collection: Collection::Users,
+            body: body.clone(),
+            password: Some(password.clone()),
+        };
+        let replace = Request::Replace { resource: resource.clone(), body, password: Some(password.clone()) };
+        for request in [create, replace, Request::Password { resource, password }] {
+            assert!(request.has_password());
+            assert!(!format!("{request} {request:?}").contains("hunter2"), "{request}");
+            assert!(request.body().unwrap().to_string().contains("hunter2"), "{request}");
+        }
     }
 
     #[test]

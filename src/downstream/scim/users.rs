@@ -7,8 +7,9 @@ use super::attributes::{Difference, Path, Wanted};
 use super::client::Client;
 use super::lookup::{Shown, id_of, user_by_name};
 use super::memory::Memory;
+use super::password::refused;
 use super::request::{Collection, RemoteId, Request, Resource};
-use crate::downstream::{ApplyError, DeletionPolicy, Had, Has, UserView};
+use crate::downstream::{ApplyError, DeletionPolicy, Had, Has, PasswordOutcome, UserView};
 
 /// How many users are remembered; one more costs at most a needless write.
 const REMEMBERED: usize = 100_000;
@@ -16,7 +17,7 @@ const REMEMBERED: usize = 100_000;
 /// The users of one app.
 #[derive(Debug)]
 pub struct Users {
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     known: Memory<Known>,
 }
 
@@ -37,6 +38,16 @@ impl Users {
 
     pub async fn apply(&self, user: &UserView, had: &Had) -> Result<Has, ApplyError> {
         let wanted = Wanted::new(user);
+        let has = self.apply_attributes(user, &wanted, had).await?;
+        let (Some(remote), Some(password), None) = (&has.remote_id, &user.password, &has.password) else {
+            return Ok(has);
+        };
+        let resource = Resource::user(RemoteId::parse(remote)?);
+        let outcome = self.give_password(resource, &wanted, password).await?;
+        Ok(Has { changed: true, password: Some(outcome), ..has })
+    }
+
+    async fn apply_attributes(&self, user: &UserView, wanted: &Wanted, had: &Had) -> Result<Has, ApplyError> {
         let Some(name) = wanted.user_name() else {
             return Err(item("the user has no userName, which every SCIM server requires"));
         };
@@ -46,12 +57,12 @@ impl Users {
         };
         if let Some(shown) = shown {
             let known = self.known.get(&user.id).unwrap_or_else(|| Known::of(had));
-            return self.change(&user.id, &wanted, shown, known).await;
+            return self.change(&user.id, wanted, shown, known).await;
         }
         // Looked up by name before it is created: the answer to an earlier POST may have been lost.
         match user_by_name(&self.client, name).await? {
-            Some(shown) => self.change(&user.id, &wanted, shown, Known::default()).await,
-            None if wanted.active() => self.create(&user.id, &wanted, name).await,
+            Some(shown) => self.change(&user.id, wanted, shown, Known::default()).await,
+            None if wanted.active() => self.create(user, wanted, name).await,
             // Nobody needs an account that they may not use.
             None => Ok(Has::default()),
         }
@@ -77,10 +88,22 @@ impl Users {
         }
     }
 
-    async fn create(&self, id: &str, wanted: &Wanted, name: &str) -> Result<Has, ApplyError> {
-        let request = Request::Create { collection: Collection::Users, body: wanted.body() };
+    /// Creates an account, with its password if there is one. If that is refused, it may be for the password.
+    async fn create(&self, user: &UserView, wanted: &Wanted, name: &str) -> Result<Has, ApplyError> {
+        let id = &user.id;
+        let body = wanted.body();
+        let request =
+            |password| Request::Create { collection: Collection::Users, body: body.clone(), password };
+        let mut password = user.password.as_ref().map(|_| PasswordOutcome::Taken);
+        let mut answer = self.client.send(&request(user.password.clone())).await?;
+        if let (Answer::Refused(refusal), Some(_)) = (&answer, &password)
+            && !refusal.is_conflict()
+        {
+            password = Some(refused(refusal.clone()));
+            answer = self.client.send(&request(None)).await?;
+        }
         let shown =
-            match self.client.send(&request).await? {
+            match answer {
                 Answer::Done(Some(shown)) => shown,
                 Answer::Done(None) => user_by_name(&self.client, name).await?.ok_or_else(|| {
                     app("the app answered that it created a user, but neither shows nor finds them")
@@ -99,7 +122,7 @@ impl Users {
             };
         let resource = Resource::user(id_of(&shown)?);
         self.remember(id, wanted, &self.now(&resource).await?)?;
-        Ok(has(&resource.id, wanted, true))
+        Ok(Has { password, ..has(&resource.id, wanted, true) })
     }
 
     /// Makes what the app shows into what is wanted; sends nothing when it is so already.
@@ -147,7 +170,11 @@ impl Users {
         known: &Known,
     ) -> Result<Shown, ApplyError> {
         let gone: Vec<&Path> = known.sent.iter().collect();
-        let request = Request::Replace { resource: resource.clone(), body: wanted.body_over(shown, &gone) };
+        let request = Request::Replace {
+            resource: resource.clone(),
+            body: wanted.body_over(shown, &gone),
+            password: None,
+        };
         match self.client.send(&request).await? {
             Answer::Done(_) => self.now(resource).await,
             Answer::Missing => Err(vanished()),
@@ -157,7 +184,7 @@ impl Users {
 
     /// What the app has after a write. It is asked even where it answered the write with the resource: some apps only
     /// repeat what they were sent.
-    async fn now(&self, resource: &Resource) -> Result<Shown, ApplyError> {
+    pub(super) async fn now(&self, resource: &Resource) -> Result<Shown, ApplyError> {
         self.read(resource).await?.ok_or_else(vanished)
     }
 
@@ -193,7 +220,7 @@ impl Known {
 
 fn has(remote: &RemoteId, wanted: &Wanted, changed: bool) -> Has {
     let attributes = wanted.paths().map(ToString::to_string).collect();
-    Has { remote_id: Some(remote.as_str().to_owned()), changed, attributes }
+    Has { remote_id: Some(remote.as_str().to_owned()), changed, attributes, password: None }
 }
 
 /// The requests that make `shown` as wanted. Access is taken away first and alone, so that no other attribute that the
@@ -229,7 +256,7 @@ pub async fn delete(client: &Client, resource: Resource) -> Result<Has, ApplyErr
     }
 }
 
-fn vanished() -> ApplyError {
+pub(super) fn vanished() -> ApplyError {
     item("the user vanished from the app while being changed; they will be looked up again")
 }
 
@@ -242,7 +269,7 @@ mod tests {
     fn requests(active: bool, shown: serde_json::Value, known: &Known) -> Vec<String> {
         let document =
             serde_json::from_value(json!({ "userName": "ada", "externalId": "e", "title": "T" })).unwrap();
-        let wanted = Wanted::new(&UserView { id: "1".into(), active, document });
+        let wanted = Wanted::new(&UserView { id: "1".into(), active, document, password: None });
         let resource = Resource::user(RemoteId::parse("7").unwrap());
         let shown = serde_json::from_value(shown).unwrap();
         plan(&resource, &wanted, &shown, known).iter().map(ToString::to_string).collect()
@@ -265,7 +292,7 @@ mod tests {
     fn what_the_app_does_not_keep_is_not_sent_again_until_it_changes() {
         let shown = json!({ "userName": "ada", "externalId": "e", "active": true, "title": "t" });
         let document = serde_json::from_value(json!({ "title": "T" })).unwrap();
-        let wanted = Wanted::new(&UserView { id: "e".into(), active: true, document });
+        let wanted = Wanted::new(&UserView { id: "e".into(), active: true, document, password: None });
         let unkept = wanted.differences(shown.as_object().unwrap(), []);
         let known = Known { sent: Vec::new(), unkept };
         assert_eq!(requests(true, shown, &known), Vec::<String>::new());

@@ -70,6 +70,7 @@ fn rest_value(rest: &BTreeMap<String, String>, name: &str) -> Option<Value> {
 
 /// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.
 fn schemas(core: &str, document: &Map<String, Value>) -> Value {
-    let extensions = document.keys().filter(|name| name.to_ascii_lowercase().starts_with("urn:"));
+    let extensions =
+        document.keys().filter(|name| name.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("urn:")));
     std::iter::once(core).chain(extensions.map(String::as_str)).map(Value::from).collect()
 }

@@ -36,15 +36,19 @@ pub(in crate::store) fn user_spec(tenant: &str, document: Document) -> Result<Us
 
 /// The document that `spec` says, `schemas` first.
 pub(in crate::store) fn user_document(spec: &UserSpec) -> Document {
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(spec) else { return Document::new() };
-    fields.shift_remove("tenantRef");
-    fields.shift_remove("attributes");
-    if let Some(enterprise) = fields.shift_remove("enterprise") {
-        fields.insert(ENTERPRISE.to_owned(), enterprise);
+    let Ok(Value::Object(fields)) = serde_json::to_value(spec) else { return Document::new() };
+    let mut document = Document::with_capacity(fields.len() + spec.attributes.len() + 4);
+    document.insert("schemas".to_owned(), Value::Null);
+    for (name, value) in fields {
+        match name.as_str() {
+            "tenantRef" | "attributes" => {}
+            "enterprise" => drop(document.insert(ENTERPRISE.to_owned(), value)),
+            _ => drop(document.insert(name, value)),
+        }
     }
-    add_rest(&mut fields, &spec.attributes);
-    let mut document = Document::from_iter([("schemas".to_owned(), schemas(CORE, &fields))]);
-    document.extend(fields);
+    add_rest(&mut document, &spec.attributes);
+    let schemas = schemas(CORE, &document);
+    document.insert("schemas".to_owned(), schemas);
     document
 }
 

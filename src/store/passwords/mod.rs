@@ -1,58 +1,89 @@
-//! Hashes of passwords, for tenants that keep them: one Secret for each user, owned by the User.
+//! What is kept of passwords, for tenants that keep something: one Secret for each user, owned by the User.
 //!
-//! Secrets are neither listed nor watched; each is found by its name, and goes with its owner.
+//! Secrets are neither listed nor watched; each is found by its name, and goes with its owner. It holds a hash; and while
+//! apps wait for the password itself, that as well, encrypted. Whoever writes the latter has put an [`Offer`] on the User
+//! before: so the replica that calls apps hears of it, and no sealed password is ever without somebody who drops it.
+//!
+//! - [`hash`], [`envelope`], [`kept`], [`offer`]: the hash, the encryption, the Secret and the annotation (pure).
+//! - [`forward`]: what the replica that calls apps does.
 
+mod envelope;
+mod forward;
 mod hash;
+mod kept;
+mod offer;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::{
-    ByteString,
-    api::core::v1::Secret,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
 };
-use kube::{Api, Resource};
+use serde_json::json;
+use uuid::Uuid;
 
 pub(super) use self::hash::Hashing;
+use self::{
+    envelope::{Addressee, Envelope},
+    kept::{Kept, is_of, name_of},
+};
+pub use self::{forward::Offered, offer::Offer};
 use super::{
     Store,
-    api_error::{call, is_already_exists, is_conflict, is_not_found},
+    api_error::{call, is_already_exists, is_conflict, is_forbidden, is_not_found},
     error::StoreError,
     meta::post_params,
+    peers::KeyError,
     retry::Attempts,
     tenant::TenantKey,
     view::{UserView, is_receivers},
 };
 use crate::{
-    api::{User, names},
+    api::{DownstreamApp, ForwardingState, User, names},
     scim::password::Password,
 };
 
-/// The key in the Secret, and the value of its label.
-const KIND: &str = "argon2id";
-
 impl Store {
-    /// Keeps a hash of a user's password, and nothing else of it. Writes nothing if that is what is kept already.
+    /// Keeps a hash of a user's password, and, where apps ask for it, the password for them, encrypted. Writes nothing
+    /// if all of that is so already.
     pub async fn keep_password(
         &self,
         tenant: &TenantKey,
         user: &UserView,
         password: Password,
     ) -> Result<(), StoreError> {
-        if !is_receivers(user.object()) {
-            return Err(StoreError::Declared { kind: "User", id: user.id().to_owned() });
+        let user = user.object();
+        if !is_receivers(user) {
+            return Err(StoreError::Declared { kind: "User", id: user.name_any() });
         }
+        let asking = self.apps_that_ask(tenant).await?;
         let secrets: Api<Secret> = Api::namespaced(self.client().clone(), &tenant.namespace);
-        let name = format!("{}-password", user.id());
+        let name = name_of(user);
         let mut attempts = Attempts::default();
         loop {
             let found = call(secrets.get_opt(&name)).await?;
-            if found.as_ref().is_some_and(|secret| !is_of(secret, user.object())) {
+            if found.as_ref().is_some_and(|secret| !is_of(secret, user)) {
                 return Err(not_ours(&name));
             }
-            let old = found.as_ref().and_then(hash_in);
-            let Some(hash) = self.hashing().renew(password.clone(), old).await? else { return Ok(()) };
-            let secret = secret(tenant, user.object(), &name, found.as_ref(), hash);
+            let old = found.as_ref().map(Kept::of).unwrap_or_default();
+            let hash = self.hashing().renew(password.clone(), old.hash.clone()).await?;
+            let is_same = hash.is_none();
+            if is_same && all_have(&asking, user, old.offer.as_ref()) {
+                return Ok(());
+            }
+            let mut kept = Kept { hash: hash.or(old.hash), offer: None, sealed: None };
+            if !asking.is_empty() {
+                // The same password keeps its revision, so that no app that has it is given it again.
+                let known = old.offer.filter(|_| is_same).map(|it| it.revision);
+                let revision = known.unwrap_or_else(|| Uuid::now_v7().to_string());
+                kept.sealed = self.sealed(tenant, user, &revision, &password).await?;
+                let offer = Offer::new(revision, Timestamp::now());
+                self.offer(tenant, user, &offer).await?;
+                kept.offer = Some(offer);
+            }
+            let secret = kept.secret(tenant, user, found.as_ref());
             let written = match &found {
                 Some(_) => call(secrets.replace(&name, &post_params(), &secret)).await,
                 None => call(secrets.create(&post_params(), &secret)).await,
@@ -66,46 +97,71 @@ impl Store {
             }
         }
     }
-}
 
-/// Ownership is an ownerReference with the user's uid: a name can be anybody's.
-fn is_of(secret: &Secret, user: &User) -> bool {
-    let owners = secret.metadata.owner_references.as_deref().unwrap_or_default();
-    owners.iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref())
-}
-
-fn hash_in(secret: &Secret) -> Option<String> {
-    let bytes = secret.data.as_ref()?.get(KIND)?;
-    String::from_utf8(bytes.0.clone()).ok()
-}
-
-fn secret(tenant: &TenantKey, user: &User, name: &str, old: Option<&Secret>, hash: String) -> Secret {
-    let labels = [
-        (names::LABEL_MANAGED_BY, names::MANAGER),
-        (names::LABEL_TENANT, &tenant.name),
-        (names::LABEL_PASSWORD, KIND),
-    ];
-    let owner = OwnerReference {
-        api_version: User::api_version(&()).into_owned(),
-        kind: User::kind(&()).into_owned(),
-        name: user.metadata.name.clone().unwrap_or_default(),
-        uid: user.metadata.uid.clone().unwrap_or_default(),
-        ..OwnerReference::default()
-    };
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(tenant.namespace.to_string()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            owner_references: Some(vec![owner]),
-            // The version that was read: a hash that somebody else wrote since is not overwritten unseen.
-            resource_version: old.and_then(|old| old.metadata.resource_version.clone()),
-            ..ObjectMeta::default()
-        },
-        type_: Some("Opaque".to_owned()),
-        data: Some([(KIND.to_owned(), ByteString(hash.into_bytes()))].into()),
-        ..Secret::default()
+    /// Names of the apps that ask for passwords, read from the API server: they are few, and passwords seldom.
+    async fn apps_that_ask(&self, tenant: &TenantKey) -> Result<Vec<String>, StoreError> {
+        let apps: Api<DownstreamApp> = Api::namespaced(self.client().clone(), &tenant.namespace);
+        let apps = call(apps.list(&ListParams::default())).await?;
+        let asks = |app: &DownstreamApp| {
+            app.metadata.deletion_timestamp.is_none()
+                && app.spec.tenant_ref.name == *tenant.name
+                && app.spec.scim.as_ref().is_some_and(|scim| scim.forward_passwords)
+        };
+        Ok(apps.iter().filter(|app| asks(app)).map(ResourceExt::name_any).collect())
     }
+
+    /// Tells apps that a password waits for them.
+    async fn offer(&self, tenant: &TenantKey, user: &User, offer: &Offer) -> Result<(), StoreError> {
+        let users: Api<User> = Api::namespaced(self.client().clone(), &tenant.namespace);
+        let annotations = json!({ names::ANNOTATION_PASSWORD_OFFER: offer.to_string() });
+        // A patch with a uid never concerns another object of that name.
+        let patch = json!({ "metadata": { "uid": user.metadata.uid, "annotations": annotations } });
+        let params = PatchParams { field_manager: post_params().field_manager, ..PatchParams::default() };
+        let user = call(users.patch(&user.name_any(), &params, &Patch::Merge(patch))).await?;
+        self.directory().put_user(Arc::new(user));
+        Ok(())
+    }
+
+    /// The password, encrypted; none without a key.
+    async fn sealed(
+        &self,
+        tenant: &TenantKey,
+        user: &User,
+        revision: &str,
+        password: &Password,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(envelope) = self.envelope().await? else { return Ok(None) };
+        let sealed = envelope.seal(password, addressee(tenant, user, revision));
+        sealed.map(Some).map_err(|_| unavailable("the password could not be encrypted"))
+    }
+
+    /// What seals passwords; none if the replicas have no key, or we may not read it.
+    async fn envelope(&self) -> Result<Option<Envelope>, StoreError> {
+        match self.peers().shared_key().await {
+            Ok(key) => Envelope::new(&key.0)
+                .map(Some)
+                .map_err(|_| unavailable("no key could be made of rollcall-peers")),
+            Err(KeyError::Missing) => Ok(None),
+            Err(KeyError::Call(error)) if is_forbidden(&error) => Ok(None),
+            Err(KeyError::Call(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether each of these apps has this very password already. Nobody asking is nobody lacking it.
+fn all_have(asking: &[String], user: &User, offer: Option<&Offer>) -> bool {
+    let rows = user.status.as_ref().map(|it| it.apps.as_slice()).unwrap_or_default();
+    asking.iter().all(|app| {
+        let password = rows.iter().find(|row| row.name == *app).and_then(|row| row.password.as_ref());
+        password.is_some_and(|it| {
+            it.state == ForwardingState::Forwarded && offer.is_some_and(|offer| offer.revision == it.revision)
+        })
+    })
+}
+
+fn addressee<'a>(tenant: &'a TenantKey, user: &'a User, revision: &'a str) -> Addressee<'a> {
+    let TenantKey { namespace, name } = tenant;
+    Addressee { namespace, tenant: name, uid: user.metadata.uid.as_deref().unwrap_or_default(), revision }
 }
 
 fn not_ours(name: &str) -> StoreError {
@@ -113,4 +169,8 @@ fn not_ours(name: &str) -> StoreError {
         reason: format!("the Secret {name} exists and does not belong to this user; delete it"),
         retry_after: Duration::from_mins(1),
     }
+}
+
+fn unavailable(reason: &str) -> StoreError {
+    StoreError::Unavailable { reason: reason.to_owned(), retry_after: Duration::from_secs(1) }
 }

@@ -25,6 +25,7 @@ mod wire;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use k8s_openapi::ByteString;
 use kube::Client;
 use tokio::{
     sync::Notify,
@@ -41,6 +42,7 @@ use self::{
 use super::{Store, error::StoreError, written::Written};
 
 pub use self::options::PeerOptions;
+pub(super) use self::seal::KeyError;
 pub(super) use self::take_part::follow;
 
 /// How long a write waits for other replicas: longer than the lease of one that has died, shorter than an identity
@@ -111,6 +113,11 @@ impl Peers {
             return Ok(());
         }
         Err(no_lease())
+    }
+
+    /// The key that the replicas share, as it is now.
+    pub(super) async fn shared_key(&self) -> Result<ByteString, KeyError> {
+        self.seal.fresh_key().await
     }
 
     /// Why this replica may not answer; none if it may.

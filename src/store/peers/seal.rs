@@ -12,7 +12,7 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit, Mac};
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, Client};
 use sha2::Sha256;
 use tokio::{sync::Mutex, time::Instant};
@@ -40,7 +40,7 @@ pub(super) struct Seal {
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum KeyError {
+pub(in crate::store) enum KeyError {
     #[error("the Secret {SECRET} can't be read: {0}")]
     Call(#[from] CallError),
     #[error(
@@ -57,11 +57,16 @@ impl Seal {
 
     /// Reads the key.
     pub(super) async fn read_key(&self) -> Result<(), KeyError> {
-        let secret = call(self.secrets.get_opt(SECRET)).await?;
-        let key = secret.and_then(|it| it.data).and_then(|mut it| it.remove(ENTRY));
-        let key = key.filter(|key| key.0.len() >= SHORTEST).ok_or(KeyError::Missing)?;
+        let key = self.fresh_key().await?;
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(key.0.into());
         Ok(())
+    }
+
+    /// The key as it is now, for whoever derives others from it.
+    pub(super) async fn fresh_key(&self) -> Result<ByteString, KeyError> {
+        let secret = call(self.secrets.get_opt(SECRET)).await?;
+        let key = secret.and_then(|it| it.data).and_then(|mut it| it.remove(ENTRY));
+        key.filter(|key| key.0.len() >= SHORTEST).ok_or(KeyError::Missing)
     }
 
     /// The seal of these parts, in this order; none if there is no key.

@@ -8,22 +8,28 @@ use tokio::time::Instant;
 
 use super::{Outage, Worker};
 use crate::{
-    api::DeletionPolicy,
+    api::{AppliedTo, DeletionPolicy, ForwardedPassword},
     controllers::{
+        Context,
         apps::{
             connect,
             desired::{self, Wanted},
+            passwords::Passing,
             queue::{Key, backoff},
             rows::Outcome,
         },
         report::Subject,
     },
     downstream::{ApplyError, Blame, Downstream, Had, Has, UserView},
+    store::{self, Offer, TenantKey},
 };
 
 /// The longest that an app which fails as a whole is left alone, unless it asks for more. Asking again is one request,
 /// and whoever must lose access there waits for it.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(15);
+
+/// When a password is looked for again that is offered and not there yet.
+const PASSWORD_AGAIN: Duration = Duration::from_millis(500);
 
 impl Worker {
     pub(super) async fn start_calls(&mut self) {
@@ -89,11 +95,16 @@ impl Worker {
                 let (id, key) = (id.clone(), key.clone());
                 match wanted {
                     Wanted::Nothing => self.nothing(&key),
-                    Wanted::Apply { view, generation } => drop(self.calls.spawn(async move {
-                        let active = view.active;
-                        let result = downstream.apply_user(&view, &had).await;
-                        (key, result.map(|has| applied(has, generation, active)))
-                    })),
+                    Wanted::Apply { view, generation } => {
+                        let (context, tenant) = (self.context.clone(), self.tenant.clone());
+                        let offer = self.offer_for(&id, row.as_ref());
+                        self.calls.spawn(async move {
+                            let call = Call { context, tenant, downstream, had };
+                            let active = view.active;
+                            let result = call.apply_user(view, offer).await;
+                            (key, result.map(|(has, password)| applied(has, generation, active, password)))
+                        });
+                    }
                     Wanted::Revoke { find } => drop(self.calls.spawn(async move {
                         let result = find_and_revoke(&*downstream, find, &id, had, policy).await;
                         (key, result.map(|has| Outcome::Revoked { has, generation: None }))
@@ -112,7 +123,7 @@ impl Worker {
                     Wanted::Nothing => self.nothing(&key),
                     Wanted::Apply { view, generation } => drop(self.calls.spawn(async move {
                         let result = downstream.apply_team(&view, &had).await;
-                        (key, result.map(|has| applied(has, generation, true)))
+                        (key, result.map(|has| applied(has, generation, true, None)))
                     })),
                     Wanted::Revoke { find: _ } => drop(self.calls.spawn(async move {
                         let result = downstream.revoke_team(&id, &had, policy).await;
@@ -120,6 +131,25 @@ impl Worker {
                     })),
                 }
             }
+        }
+    }
+
+    /// A password that this app should be given with the next call.
+    fn offer_for(&self, id: &str, row: Option<&AppliedTo>) -> Option<(store::UserView, Offer)> {
+        // Where nothing is to be kept any more, nothing is given away, either.
+        let asks = self.app.spec.scim.as_ref().is_some_and(|scim| scim.forward_passwords);
+        if !asks || !self.context.tenants.rules(&self.tenant).keeps_passwords {
+            return None;
+        }
+        desired::password(self.context.store.directory(), &self.tenant, id, row)
+    }
+
+    /// What was offered may not have been stored yet, or may have been offered during the call.
+    fn look_again_for_password(&mut self, key: &Key) {
+        if let Key::User(id) = key
+            && self.offer_for(id, self.rows.get(key)).is_some()
+        {
+            self.queue.add(key.clone(), Instant::now() + PASSWORD_AGAIN);
         }
     }
 
@@ -138,8 +168,12 @@ impl Worker {
             Ok(outcome) => {
                 self.queue.finish(&key);
                 let had = self.rows.had(&key).remote_id;
+                let granted = matches!(outcome, Outcome::Granted { .. });
                 self.record(&key, outcome);
                 self.settle(&key);
+                if granted {
+                    self.look_again_for_password(&key);
+                }
                 // A user whom the app knows by a (new) id can now be put into its groups.
                 let learned = had != self.rows.had(&key).remote_id;
                 if learned {
@@ -218,6 +252,33 @@ impl Worker {
     }
 }
 
+/// One call of an app about a user.
+#[derive(Debug)]
+struct Call {
+    context: Context,
+    tenant: TenantKey,
+    downstream: Arc<dyn Downstream>,
+    had: Had,
+}
+
+impl Call {
+    /// Applies a user, with a password if one is offered; and what became of that.
+    async fn apply_user(
+        self,
+        mut view: UserView,
+        offer: Option<(store::UserView, Offer)>,
+    ) -> Result<(Has, Option<ForwardedPassword>), ApplyError> {
+        let passing = match offer {
+            Some(offer) => Some(Passing::fetch(&self.context, &self.tenant, offer, &mut view).await),
+            None => None,
+        };
+        let mut has = self.downstream.apply_user(&view, &self.had).await?;
+        let outcome = has.password.take();
+        let said = passing.map_or(Ok(None), |passing| passing.said(outcome))?;
+        Ok((has, said))
+    }
+}
+
 /// Revokes; before, asks the app whether it has a user whose id there we don't know.
 async fn find_and_revoke(
     downstream: &dyn Downstream,
@@ -228,7 +289,8 @@ async fn find_and_revoke(
 ) -> Result<Has, ApplyError> {
     let had = match find {
         Some(view) => {
-            let Has { remote_id, attributes, changed: _ } = downstream.apply_user(&view, &had).await?;
+            let Has { remote_id, attributes, changed: _, password: _ } =
+                downstream.apply_user(&view, &had).await?;
             Had { remote_id, attributes }
         }
         None => had,
@@ -237,9 +299,9 @@ async fn find_and_revoke(
 }
 
 /// An inactive user is known to the app, and has no access.
-fn applied(has: Has, generation: i64, active: bool) -> Outcome {
+fn applied(has: Has, generation: i64, active: bool, password: Option<ForwardedPassword>) -> Outcome {
     if active {
-        Outcome::Granted { has, generation }
+        Outcome::Granted { has, generation, password }
     } else {
         Outcome::Revoked { has, generation: Some(generation) }
     }
