@@ -1,7 +1,7 @@
 //! The metadata of objects that the receiver writes.
 
 use jiff::Timestamp;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
 use uuid::Uuid;
 
 use super::{membership::Id, tenant::TenantKey};
@@ -51,6 +51,13 @@ pub(super) fn adopt(metadata: &mut ObjectMeta, tenant: &TenantKey) {
 /// Every write says that it was ours.
 pub(super) fn post_params() -> PostParams {
     PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+/// Delete exactly this version of this object.
+pub(super) fn exactly(metadata: &ObjectMeta) -> DeleteParams {
+    let preconditions =
+        Preconditions { resource_version: metadata.resource_version.clone(), uid: metadata.uid.clone() };
+    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
 
 fn now() -> String {

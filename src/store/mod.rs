@@ -6,7 +6,7 @@
 mod acknowledge;
 mod api_error;
 mod claimant;
-mod claims;
+pub mod claims;
 mod codec;
 pub mod dialects;
 pub mod directory;

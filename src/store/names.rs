@@ -191,10 +191,10 @@ impl Names {
         let Some(object) = object.filter(|it| !is_gone(it) && fold_case(it.unique_value()) == value) else {
             return Ok(None);
         };
-        let claims = Claims::<K>::new(self.store.client(), &tenant.namespace);
+        let claims = Claims::<K>::new(self.store.client(), tenant);
         let verdict =
             |owner| Verdict { generation: object.meta().generation, attribute: K::ATTRIBUTE, owner };
-        match claims.settle(tenant, value, id).await? {
+        match claims.settle(value, id).await? {
             Owner::It => {
                 self.release::<K>(named, Some(value)).await;
                 if !is_receivers(&object) {
@@ -215,8 +215,8 @@ impl Names {
     async fn release<K: Claimant>(&self, named: &Named, but: Option<&str>) {
         let before = self.claimed().remove(named);
         if let Some(before) = before.filter(|before| Some(before.as_str()) != but) {
-            let claims = Claims::<K>::new(self.store.client(), &named.tenant.namespace);
-            claims.release(&named.tenant, &before, &named.id).await;
+            let claims = Claims::<K>::new(self.store.client(), &named.tenant);
+            claims.release(&before, &named.id).await;
         }
     }
 

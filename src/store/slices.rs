@@ -96,29 +96,10 @@ impl Store {
         Ok(slice.map(|slice| self.slice_cache().put(&slice)))
     }
 
-    /// Writes a plan's new slices. Gives back the membership that names them, and their names. If one can't be
-    /// written, none stays.
-    pub(super) async fn stage(
-        &self,
-        tenant: &TenantKey,
-        team: &str,
-        plan: Plan,
-    ) -> Result<(Membership, Vec<String>), StoreError> {
-        let Plan { mut membership, slices, dropped: _ } = plan;
-        let mut staged = Vec::with_capacity(slices.len());
-        let mut objects = Vec::with_capacity(slices.len());
-        for (shard, members) in slices {
-            let slice = new_slice(tenant, team, shard, &members);
-            membership.slices[shard] = slice.name_any();
-            staged.push(slice.name_any());
-            objects.push(slice);
-        }
-        let written = stream::iter(objects).map(|slice| self.post_slice(slice)).buffer_unordered(AT_ONCE);
-        if let Err(error) = written.try_collect::<Vec<()>>().await {
-            self.drop_slices(tenant, staged);
-            return Err(error);
-        }
-        Ok((membership, staged))
+    /// Writes new slices. If it fails, some may be there.
+    pub(super) async fn post_slices(&self, slices: Vec<MembershipSlice>) -> Result<(), StoreError> {
+        let written = stream::iter(slices).map(|slice| self.post_slice(slice)).buffer_unordered(AT_ONCE);
+        written.try_collect::<Vec<()>>().await.map(drop)
     }
 
     async fn post_slice(&self, slice: MembershipSlice) -> Result<(), StoreError> {
@@ -165,6 +146,18 @@ impl Store {
     pub(super) fn slices_api(&self, namespace: &str) -> Api<MembershipSlice> {
         Api::namespaced(self.client().clone(), namespace)
     }
+}
+
+/// Gives a plan's new slices names. The membership that names them, and the slices.
+pub(super) fn name_slices(tenant: &TenantKey, team: &str, plan: Plan) -> (Membership, Vec<MembershipSlice>) {
+    let Plan { mut membership, slices, dropped: _ } = plan;
+    let mut named = Vec::with_capacity(slices.len());
+    for (shard, members) in slices {
+        let slice = new_slice(tenant, team, shard, &members);
+        membership.slices[shard] = slice.name_any();
+        named.push(slice);
+    }
+    (membership, named)
 }
 
 fn new_slice(tenant: &TenantKey, team: &str, shard: usize, members: &[Id]) -> MembershipSlice {

@@ -15,11 +15,14 @@ use super::{
     Store,
     api_error::{call, is_not_found},
     claimant::Claimant,
-    claims::{Claims, claimed},
+    claims::{
+        Claims, answer_of, look_at,
+        protocol::{Answer, Ask, Holder, Machine, Next, Orphan, Outcome, Refusal, Text},
+    },
     error::StoreError,
     membership::Id,
+    meta::exactly,
     tenant::TenantKey,
-    users::exactly,
     view::{TeamView, UserView},
 };
 use crate::api::{Team, User, names};
@@ -66,27 +69,50 @@ impl Sweeper {
     }
 }
 
-/// Deletes a slice, after a write to its team: whoever was about to name it then fails and writes a new one.
+/// Deletes a slice that no team names, after a write to its team: whoever was about to name it then fails and writes a
+/// new one.
 async fn sweep_slice(store: &Store, namespace: &str, name: &str) -> Result<(), StoreError> {
-    let Some(slice) = call(store.slices_api(namespace).get_opt(name)).await? else { return Ok(()) };
-    let team = &slice.spec.team_ref.name;
-    let api: Api<Team> = Api::namespaced(store.client().clone(), namespace);
-    let names_it = |team: &Team| team.spec.membership.slices.iter().any(|it| it == name);
-    if call(api.get_opt(team)).await?.is_some_and(|team| names_it(&team)) {
-        return Ok(());
-    }
+    let api = store.slices_api(namespace);
+    let Some(slice) = call(api.get_opt(name)).await? else { return Ok(()) };
     let tenant = slice.labels().get(names::LABEL_TENANT).cloned().unwrap_or_default();
-    let tenant = TenantKey::new(namespace, &tenant);
-    Claims::<Team>::new(store.client(), namespace).fence(&tenant, team, "").await?;
-    if call(api.get_opt(team)).await?.is_some_and(|team| names_it(&team)) {
-        return Ok(());
+    let claims = Claims::<Team>::new(store.client(), &TenantKey::new(namespace, &tenant));
+    let version = slice.resource_version().unwrap_or_default();
+    let mut orphan =
+        Orphan::new(name.into(), version.as_str().into(), slice.spec.team_ref.name.as_str().into());
+    let mut team: Option<Team> = None;
+    loop {
+        let result = match orphan.next() {
+            Next::End(Outcome::Stored) => {
+                tracing::info!(slice = name, "deleted a slice that no team names");
+                return Ok(());
+            }
+            Next::End(_) => return Ok(()),
+            Next::Ask(Ask::Holder { id, claim: _ }) => {
+                team = call(claims.holders().get_opt(&id)).await?;
+                Ok(look_at_team(team.as_ref(), &id, name))
+            }
+            Next::Ask(Ask::DeleteClaim { claim: _, version }) => {
+                call(api.delete(name, &exactly(&slice.metadata))).await.map(|_| Answer::Stored(version))
+            }
+            Next::Ask(fence) => claims.call(fence, &[], &mut team).await,
+        };
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) => match answer_of(&error) {
+                refused @ Answer::Refused(Refusal::Exists | Refusal::Outdated) => refused,
+                _ => return Err(error.into()),
+            },
+        };
+        orphan = orphan.told(answer, false);
     }
-    tracing::info!(slice = name, "deleting a slice that no team names");
-    match call(store.slices_api(namespace).delete(name, &exactly(&slice.metadata))).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+}
+
+/// What a team is to a slice of its. One that is being deleted keeps those that it names.
+fn look_at_team(team: Option<&Team>, id: &str, slice: &str) -> Answer {
+    let names_it = |team: &Team| team.spec.membership.slices.iter().any(|it| it == slice);
+    let version = team.and_then(ResourceExt::resource_version).map(Text::from);
+    let holder = if team.is_some_and(names_it) { Holder::UsesIt } else { look_at(team, id, names_it) };
+    Answer::Holder(holder, version)
 }
 
 async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> {
@@ -100,18 +126,18 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
             let holder =
                 lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
             let tenant = lease.labels().get(names::LABEL_TENANT).map(String::as_str).unwrap_or_default();
-            let namespace = lease.namespace().unwrap_or_default();
-            let tenant = TenantKey::new(&namespace, tenant);
+            let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
+            let directory = store.directory();
             let swept = match lease.labels().get(names::LABEL_CLAIM).map(String::as_str) {
                 Some(User::ATTRIBUTE | User::SCIM_KIND) => {
-                    let known = store.directory().user(&tenant, holder);
-                    sweep_claim::<User>(store, &lease, older_than, known.as_ref().map(UserView::object))
-                        .await?
+                    let known = directory.user(&tenant, holder);
+                    let claims = Claims::<User>::new(store.client(), &tenant);
+                    claims.sweep(&lease, older_than, known.as_ref().map(UserView::object)).await?
                 }
                 Some(Team::ATTRIBUTE | Team::SCIM_KIND) => {
-                    let known = store.directory().team(&tenant, holder);
-                    sweep_claim::<Team>(store, &lease, older_than, known.as_ref().map(TeamView::object))
-                        .await?
+                    let known = directory.team(&tenant, holder);
+                    let claims = Claims::<Team>::new(store.client(), &tenant);
+                    claims.sweep(&lease, older_than, known.as_ref().map(TeamView::object)).await?
                 }
                 Some(_) | None => false,
             };
@@ -121,20 +147,6 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
         }
     }
     Ok(())
-}
-
-async fn sweep_claim<K: Claimant>(
-    store: &Store,
-    lease: &Lease,
-    older_than: Timestamp,
-    known: Option<&K>,
-) -> Result<bool, StoreError> {
-    let (client, namespace) = (store.client(), lease.namespace().unwrap_or_default());
-    let claims = match claimed(lease) {
-        Some(unique) => Claims::on(client, &namespace, &unique),
-        None => Claims::new(client, &namespace),
-    };
-    claims.sweep(lease, older_than, known).await
 }
 
 async fn sweep_placeholders<K>(store: &Store, namespace: &str) -> Result<(), StoreError>

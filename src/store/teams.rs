@@ -8,16 +8,20 @@ use kube::{Api, ResourceExt};
 
 use super::{
     Store,
-    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
-    claims::{Claims, Held},
+    api_error::{CallError, call},
+    claims::{
+        Claims, Deleted, Moves, PutError,
+        protocol::{Answer, Text},
+    },
     codec,
     directory::version,
     error::StoreError,
-    membership::{Members, Plan, joining, plan},
+    membership::{Commit, Garbage, Members, Plan, joining, plan},
     meta::{adopt, new_id, new_meta, post_params, touch},
     retry::Attempts,
+    slices::name_slices,
     tenant::TenantKey,
-    users::{check_version, exactly},
+    users::{SLOW, check_version},
     view::{TeamView, is_receivers, may_be_written},
     written::Written,
 };
@@ -25,7 +29,6 @@ use crate::{
     api::{Membership, Team, TeamSpec},
     scim::{
         Document, ScimError,
-        fold::fold_case,
         member::{MemberChange, MemberRef},
         rules::Unique,
         version::Conditions,
@@ -46,52 +49,23 @@ impl Store {
         self.check_can_answer()?;
         let changes = [MemberChange::Add(members)];
         self.check_members(tenant, None, &changes).await?;
-        let api = self.teams_api(tenant);
-        let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
-        let mut attempts = Attempts::default();
         let planned = spec(tenant, document, Membership::default())?;
-        self.check_unused::<Team>(tenant, &planned.display_name, None).await?;
+        let claims = Claims::<Team>::new(self.client(), tenant);
+        let mut attempts = Attempts::default();
         loop {
             let id = new_id();
-            let held = claims.acquire(tenant, &planned.display_name, &id).await?;
-            let (membership, _) = match self.stage(tenant, &id, plan(&Members::default(), &changes)).await {
-                Ok(staged) => staged,
-                Err(error) => {
-                    claims.give_up(held).await;
-                    return Err(error);
-                }
-            };
-            let spec = TeamSpec { membership, ..planned.clone() };
-            let team = Team { metadata: new_meta(tenant, &id), spec, status: None };
-            let gained = match self.gain(tenant, unique, None, &team).await {
-                Ok(gained) => gained,
-                Err(error) => {
-                    self.drop_slices(tenant, team.spec.membership.slices);
-                    claims.give_up(held).await;
-                    return Err(error);
-                }
-            };
-            match self.post_team(&api, &team, &id).await {
-                Ok(team) => {
-                    let team = self.took_in_team(tenant, team).await?;
-                    self.acknowledge(&Written::of(team.object())).await?;
-                    return Ok(team);
-                }
-                Err(error) => {
-                    if is_ambiguous(&error) {
-                        return Err(error.into());
-                    }
-                    self.drop_slices(tenant, team.spec.membership.slices);
-                    // A placeholder stands there: our claim was taken over, because we were too slow.
-                    if is_already_exists(&error) {
-                        attempts.next(&error).await?;
-                    } else {
-                        claims.give_up(held).await;
-                        gained.give_up().await;
-                        return Err(error.into());
-                    }
-                }
+            let blank = Team { metadata: new_meta(tenant, &id), spec: planned.clone(), status: None };
+            let put = || self.commit(tenant, &blank, plan(&Members::default(), &changes));
+            let moves = Moves::between(tenant, unique, None, &blank);
+            self.check_gained::<Team>(tenant, &moves, &id).await?;
+            // The slices that it names are of this attempt alone, so it is enough that there is a team of this name.
+            let is_ours = |stored: &Team| stored.spec.display_name == planned.display_name;
+            if let Some(team) = claims.write(&id, &moves, put, is_ours).await? {
+                let team = self.took_in_team(tenant, team).await?;
+                self.acknowledge(&Written::of(team.object())).await?;
+                return Ok(team);
             }
+            attempts.next(&SLOW).await?;
         }
     }
 
@@ -143,7 +117,7 @@ impl Store {
         unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
-        let api = self.teams_api(tenant);
+        let claims = Claims::<Team>::new(self.client(), tenant);
         let mut attempts = Attempts::default();
         let mut current = self.team(tenant, id)?;
         loop {
@@ -151,31 +125,24 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            match call(api.delete(id, &exactly(&current.0.metadata))).await {
-                Ok(deleted) => {
-                    let name = &current.0.spec.display_name;
-                    Claims::<Team>::new(self.client(), &tenant.namespace).release(tenant, name, id).await;
-                    self.release(tenant, unique, current.object()).await;
-                    let written = if let Some(team) = deleted.left() {
-                        let written = Written::of(&team);
-                        self.take_in_team(team).await?;
-                        written
-                    } else {
-                        let end = Written::end_of(current.object());
-                        self.directory().remove_team(tenant, id, end.version);
-                        end
-                    };
-                    return self.acknowledge(&written).await;
+            let Some(deleted) = claims.retire(current.object(), unique).await? else {
+                attempts.next_conflict().await?;
+                (current, _) = self.fresh_team(tenant, id).await?;
+                continue;
+            };
+            let written = match deleted {
+                Deleted::Marked(team) => {
+                    let written = Written::of(&team);
+                    self.take_in_team(team).await?;
+                    written
                 }
-                Err(error) if is_not_found(&error) => {
-                    return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
+                Deleted::Gone => {
+                    let end = Written::end_of(current.object());
+                    self.directory().remove_team(tenant, id, end.version);
+                    end
                 }
-                Err(error) if is_conflict(&error) => {
-                    attempts.next_conflict().await?;
-                    (current, _) = self.fresh_team(tenant, id).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+            };
+            return self.acknowledge(&written).await;
         }
     }
 
@@ -210,58 +177,46 @@ impl Store {
         unique: &[Unique],
     ) -> Result<Option<Team>, StoreError> {
         let id = current.name_any();
-        let claims = Claims::<Team>::new(self.client(), &tenant.namespace);
-        let renamed = fold_case(&wanted.display_name) != fold_case(&current.spec.display_name);
-        if renamed {
-            self.check_unused::<Team>(tenant, &wanted.display_name, Some(&id)).await?;
-        }
-        let held: Option<Held> =
-            if renamed { Some(claims.acquire(tenant, &wanted.display_name, &id).await?) } else { None };
-        let dropped = plan.dropped.clone();
-        let (membership, staged) = match self.stage(tenant, &id, plan).await {
-            Ok(staged) => staged,
-            Err(error) => {
-                if let Some(held) = held {
-                    claims.give_up(held).await;
-                }
-                return Err(error);
-            }
-        };
-        let spec = TeamSpec { membership, ..wanted };
-        let mut team = Team { metadata: current.metadata.clone(), spec, status: current.status.clone() };
+        let claims = Claims::<Team>::new(self.client(), tenant);
+        let mut team =
+            Team { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut team.metadata);
         adopt(&mut team.metadata, tenant);
-        let gained = match self.gain(tenant, unique, Some(current), &team).await {
-            Ok(gained) => gained,
-            Err(error) => {
-                self.drop_slices(tenant, staged);
-                if let Some(held) = held {
-                    claims.give_up(held).await;
-                }
-                return Err(error);
-            }
-        };
-        let old = if renamed { claims.note(tenant, &current.spec.display_name, &id).await } else { None };
-        let losing = self.losing(tenant, unique, current, &team).await;
-        match call(self.teams_api(tenant).replace(&id, &post_params(), &team)).await {
-            Ok(stored) => {
-                self.drop_slices(tenant, dropped);
-                if let Some(old) = old {
-                    claims.give_up(old).await;
-                }
-                losing.give_up().await;
-                Ok(Some(stored))
-            }
-            Err(error) => {
-                if !is_ambiguous(&error) {
-                    self.drop_slices(tenant, staged);
-                    if let Some(held) = held {
-                        claims.give_up(held).await;
-                    }
-                    gained.give_up().await;
-                }
-                if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
-            }
+        let moves = Moves::between(tenant, unique, Some(current), &team);
+        self.check_gained::<Team>(tenant, &moves, &id).await?;
+        let put = || self.commit(tenant, &team, plan.clone());
+        claims.write(&id, &moves, put, |_| false).await
+    }
+
+    /// Writes a plan's new slices, then the team that names them, then deletes what nobody names any more.
+    async fn commit(&self, tenant: &TenantKey, team: &Team, plan: Plan) -> Result<Team, PutError> {
+        let old = plan.dropped.clone();
+        let (membership, slices) = name_slices(tenant, &team.name_any(), plan);
+        let staged = slices.iter().map(ResourceExt::name_any).collect();
+        let mut team = team.clone();
+        team.spec.membership = membership;
+        let staging = self.post_slices(slices).await.map_err(PutError::Before);
+        let mut commit = Commit::default().told(&answer(&staging));
+        let mut result = staging.map(|()| team.clone());
+        if commit == Commit::Swap {
+            result = self.put_team(tenant, &team).await.map_err(PutError::Call);
+            commit = commit.told(&answer(&result));
+        }
+        match commit {
+            Commit::Drop(Garbage::Old) => self.drop_slices(tenant, old),
+            Commit::Drop(Garbage::Staged) => self.drop_slices(tenant, staged),
+            Commit::Stage | Commit::Swap | Commit::Done => {}
+        }
+        result
+    }
+
+    /// Creates a team that has no version yet, or swaps the version that it has.
+    async fn put_team(&self, tenant: &TenantKey, team: &Team) -> Result<Team, CallError> {
+        let api = self.teams_api(tenant);
+        if team.metadata.resource_version.is_some() {
+            call(api.replace(&team.name_any(), &post_params(), team)).await
+        } else {
+            call(api.create(&post_params(), team)).await
         }
     }
 
@@ -288,18 +243,6 @@ impl Store {
                 return self.directory().team_with_members(tenant, id).ok_or_else(not_found);
             }
             attempts.next_conflict().await?;
-        }
-    }
-
-    async fn post_team(&self, api: &Api<Team>, team: &Team, id: &str) -> Result<Team, CallError> {
-        match call(api.create(&post_params(), team)).await {
-            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
-                match call(api.get_opt(id)).await {
-                    Ok(Some(stored)) if stored.spec == team.spec => Ok(stored),
-                    Ok(_) | Err(_) => Err(error),
-                }
-            }
-            result => result,
         }
     }
 
@@ -345,6 +288,11 @@ impl Store {
     pub(super) fn teams_api(&self, tenant: &TenantKey) -> Api<Team> {
         Api::namespaced(self.client().clone(), &tenant.namespace)
     }
+}
+
+/// What has come of a step, to a [`Commit`].
+fn answer<T>(result: &Result<T, PutError>) -> Answer {
+    result.as_ref().map_or_else(PutError::answer, |_| Answer::Stored(Text::default()))
 }
 
 fn spec(tenant: &TenantKey, document: Document, membership: Membership) -> Result<TeamSpec, StoreError> {

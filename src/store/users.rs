@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use kube::{Api, api::DeleteParams, api::Preconditions};
+use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use super::{
     Store,
-    api_error::{CallError, call, is_already_exists, is_ambiguous, is_conflict, is_not_found},
-    claims::{Claims, Held},
+    api_error::call,
+    claims::{Claims, Deleted, Moves},
     codec,
     directory::version,
     error::StoreError,
@@ -20,10 +20,13 @@ use super::{
 };
 use crate::{
     api::{User, UserSpec},
-    scim::{Document, ScimError, fold::fold_case, rules::Unique, version::Conditions},
+    scim::{Document, ScimError, rules::Unique, version::Conditions},
 };
 
 const KIND: &str = "User";
+
+/// Why a new object's id can't be used.
+pub(super) const SLOW: &str = "another request has taken the name over meanwhile";
 
 impl Store {
     /// Stores a new user and gives it an id.
@@ -35,38 +38,21 @@ impl Store {
     ) -> Result<UserView, StoreError> {
         self.check_can_answer()?;
         let spec = spec(tenant, document)?;
-        self.check_unused::<User>(tenant, &spec.user_name, None).await?;
+        let claims = Claims::<User>::new(self.client(), tenant);
         let api = self.users_api(tenant);
-        let claims = Claims::<User>::new(self.client(), &tenant.namespace);
         let mut attempts = Attempts::default();
         loop {
             let id = new_id();
-            let held = claims.acquire(tenant, &spec.user_name, &id).await?;
             let user = User { metadata: new_meta(tenant, &id), spec: spec.clone(), status: None };
-            let gained = match self.gain(tenant, unique, None, &user).await {
-                Ok(gained) => gained,
-                Err(error) => {
-                    claims.give_up(held).await;
-                    return Err(error);
-                }
-            };
-            match self.post_user(&api, &user, &id).await {
-                Ok(user) => {
-                    let user = self.took_in_user(user);
-                    self.acknowledge(&Written::of(user.object())).await?;
-                    return Ok(user);
-                }
-                // A placeholder stands there: our claim was taken over, because we were too slow.
-                Err(error) if is_already_exists(&error) => attempts.next(&error).await?,
-                Err(error) => {
-                    // What may have been stored keeps its claim, so that the name stays unique.
-                    if !is_ambiguous(&error) {
-                        claims.give_up(held).await;
-                        gained.give_up().await;
-                    }
-                    return Err(error.into());
-                }
+            let moves = Moves::between(tenant, unique, None, &user);
+            self.check_gained::<User>(tenant, &moves, &id).await?;
+            let post = || async { Ok(call(api.create(&post_params(), &user)).await?) };
+            if let Some(user) = claims.write(&id, &moves, post, |stored| stored.spec == user.spec).await? {
+                let user = self.took_in_user(user);
+                self.acknowledge(&Written::of(user.object())).await?;
+                return Ok(user);
             }
+            attempts.next(&SLOW).await?;
         }
     }
 
@@ -115,7 +101,7 @@ impl Store {
         unique: &[Unique],
     ) -> Result<(), StoreError> {
         let _turn = self.locks().lock(id).await;
-        let api = self.users_api(tenant);
+        let claims = Claims::<User>::new(self.client(), tenant);
         let mut attempts = Attempts::default();
         let mut current = self.user(tenant, id)?;
         loop {
@@ -123,32 +109,20 @@ impl Store {
             if !is_receivers(current.object()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            // Only the version that was looked at is deleted: a rename under way would leave its claim behind.
-            match call(api.delete(id, &exactly(&current.0.metadata))).await {
-                Ok(deleted) => {
-                    let user_name = &current.0.spec.user_name;
-                    Claims::<User>::new(self.client(), &tenant.namespace)
-                        .release(tenant, user_name, id)
-                        .await;
-                    self.release(tenant, unique, current.object()).await;
-                    let written = if let Some(user) = deleted.left() {
-                        Written::of(self.took_in_user(user).object())
-                    } else {
-                        let end = Written::end_of(current.object());
-                        self.directory().remove_user(tenant, id, end.version);
-                        end
-                    };
-                    return self.acknowledge(&written).await;
+            let Some(deleted) = claims.retire(current.object(), unique).await? else {
+                attempts.next_conflict().await?;
+                current = self.fresh_user(tenant, id).await?;
+                continue;
+            };
+            let written = match deleted {
+                Deleted::Marked(user) => Written::of(self.took_in_user(user).object()),
+                Deleted::Gone => {
+                    let end = Written::end_of(current.object());
+                    self.directory().remove_user(tenant, id, end.version);
+                    end
                 }
-                Err(error) if is_not_found(&error) => {
-                    return Err(StoreError::NotFound { kind: KIND, id: id.to_owned() });
-                }
-                Err(error) if is_conflict(&error) => {
-                    attempts.next_conflict().await?;
-                    current = self.fresh_user(tenant, id).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+            };
+            return self.acknowledge(&written).await;
         }
     }
 
@@ -169,19 +143,6 @@ impl Store {
         self.directory().user(tenant, id).ok_or_else(not_found)
     }
 
-    /// Creates the object. If we can't know whether it was stored, looks for it.
-    async fn post_user(&self, api: &Api<User>, user: &User, id: &str) -> Result<User, CallError> {
-        match call(api.create(&post_params(), user)).await {
-            Err(error) if is_ambiguous(&error) || is_already_exists(&error) => {
-                match call(api.get_opt(id)).await {
-                    Ok(Some(stored)) if stored.spec == user.spec => Ok(stored),
-                    Ok(_) | Err(_) => Err(error),
-                }
-            }
-            result => result,
-        }
-    }
-
     /// One compare-and-swap; `None` if the object has changed since.
     async fn swap_user(
         &self,
@@ -190,47 +151,17 @@ impl Store {
         wanted: UserSpec,
         unique: &[Unique],
     ) -> Result<Option<User>, StoreError> {
-        let id = current.metadata.name.as_deref().unwrap_or_default();
-        let claims = Claims::<User>::new(self.client(), &tenant.namespace);
-        let renamed = fold_case(&wanted.user_name) != fold_case(&current.spec.user_name);
-        if renamed {
-            self.check_unused::<User>(tenant, &wanted.user_name, Some(id)).await?;
-        }
-        let held: Option<Held> =
-            if renamed { Some(claims.acquire(tenant, &wanted.user_name, id).await?) } else { None };
+        let id = current.name_any();
+        let claims = Claims::<User>::new(self.client(), tenant);
         let mut user =
             User { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
         touch(&mut user.metadata);
         adopt(&mut user.metadata, tenant);
-        let gained = match self.gain(tenant, unique, Some(current), &user).await {
-            Ok(gained) => gained,
-            Err(error) => {
-                if let Some(held) = held {
-                    claims.give_up(held).await;
-                }
-                return Err(error);
-            }
-        };
-        let old = if renamed { claims.note(tenant, &current.spec.user_name, id).await } else { None };
-        let losing = self.losing(tenant, unique, current, &user).await;
-        match call(self.users_api(tenant).replace(id, &post_params(), &user)).await {
-            Ok(stored) => {
-                if let Some(old) = old {
-                    claims.give_up(old).await;
-                }
-                losing.give_up().await;
-                Ok(Some(stored))
-            }
-            Err(error) => {
-                if !is_ambiguous(&error) {
-                    if let Some(held) = held {
-                        claims.give_up(held).await;
-                    }
-                    gained.give_up().await;
-                }
-                if is_conflict(&error) || is_not_found(&error) { Ok(None) } else { Err(error.into()) }
-            }
-        }
+        let moves = Moves::between(tenant, unique, Some(current), &user);
+        self.check_gained::<User>(tenant, &moves, &id).await?;
+        let api = self.users_api(tenant);
+        let put = || async { Ok(call(api.replace(&id, &post_params(), &user)).await?) };
+        claims.write(&id, &moves, put, |_| false).await
     }
 
     /// What was just stored, as the next reader here sees it.
@@ -265,11 +196,4 @@ pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<()
         return Ok(());
     }
     Err(StoreError::VersionMismatch { current: current.to_owned() })
-}
-
-/// Delete exactly this version of this object.
-pub(super) fn exactly(metadata: &kube::api::ObjectMeta) -> DeleteParams {
-    let preconditions =
-        Preconditions { resource_version: metadata.resource_version.clone(), uid: metadata.uid.clone() };
-    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }

@@ -9,22 +9,46 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
-use super::super::{claimant::Claimant, tenant::TenantKey};
+use super::protocol::Text;
 use crate::{
     api::names,
     scim::{fold::fold_case, rules::Unique},
+    store::{claimant::Claimant, tenant::TenantKey},
 };
 
 /// An attribute that claims are made on.
 #[derive(Clone, Debug)]
-pub(super) enum About {
+pub(in crate::store) enum About {
     /// `userName` or `displayName`.
     Name,
     /// Another one.
     Attribute(Unique),
 }
 
+/// A claim on a value.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Claim {
+    pub(in crate::store) name: Text,
+    pub(in crate::store) about: About,
+    /// In the form in which it is compared.
+    pub(in crate::store) value: String,
+}
+
+impl Claim {
+    pub(super) fn new<K: Claimant>(tenant: &TenantKey, about: About, value: String) -> Self {
+        Self { name: about.claim::<K>(tenant, &value).into(), about, value }
+    }
+}
+
 impl About {
+    /// What a stored claim is about.
+    pub(super) fn of(lease: &Lease) -> Self {
+        let annotation = |key| lease.annotations().get(key);
+        let exactly = annotation(names::ANNOTATION_CLAIMED_EXACTLY).map(|path| (path, true));
+        let claimed = exactly.or(annotation(names::ANNOTATION_CLAIMED).map(|path| (path, false)));
+        claimed.and_then(|(path, exact)| Unique::new(path, exact)).map_or(Self::Name, Self::Attribute)
+    }
+
     /// What claims of this one are labelled with: which kind of object holds them, and for a name which one.
     pub(super) fn label<K: Claimant>(&self) -> &'static str {
         match self {
@@ -72,8 +96,11 @@ impl About {
         }
     }
 
-    pub(super) fn uses<K: Claimant>(&self, object: &K, comparable: &str) -> bool {
-        self.values(object).contains(comparable)
+    /// Whether a claim of this name is one that the object should have. The name is a hash of the value that it keeps, so
+    /// the object's own values tell.
+    pub(super) fn is_used_by<K: Claimant>(&self, object: &K, claim: &str) -> bool {
+        let tenant = tenant_of(object);
+        self.values(object).iter().any(|value| self.claim::<K>(&tenant, value) == claim)
     }
 
     /// The name keeps the value itself out of object names and logs; 160 bits of SHA-256 don't collide.
@@ -94,10 +121,11 @@ impl About {
     }
 }
 
-/// The attribute that a claim is on, if it is not on a name.
-pub(in crate::store) fn claimed(lease: &Lease) -> Option<Unique> {
-    let annotation = |key| lease.annotations().get(key);
-    let exactly = annotation(names::ANNOTATION_CLAIMED_EXACTLY).map(|path| (path, true));
-    let (path, exact) = exactly.or(annotation(names::ANNOTATION_CLAIMED).map(|path| (path, false)))?;
-    Unique::new(path, exact)
+/// The name of the claim on its name that an object should have.
+pub(in crate::store) fn claim_of<K: Claimant>(object: &K) -> String {
+    About::Name.claim::<K>(&tenant_of(object), &About::Name.comparable(object.unique_value()))
+}
+
+pub(super) fn tenant_of<K: Claimant>(object: &K) -> TenantKey {
+    TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant())
 }

@@ -1,37 +1,43 @@
-//! Unique means unique: claims on `userName` and `displayName`, enforced by the API server.
+//! Unique means unique: claims on `userName`, `displayName` and what else a tenant calls unique, enforced by the API
+//! server.
 //!
 //! A claim is a `Lease` named after a hash of tenant, attribute and folded value, so create-if-absent makes it
 //! exclusive, whatever replicas and caches do. A Lease, because it is small, built in, and has the fields that a claim
-//! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe.
+//! needs; nobody renews it. [`protocol`] says in which order things are written and why that is safe; this makes the calls
+//! that it asks for.
 
 mod about;
-mod protocol;
+mod calls;
+mod lease;
+mod moves;
+pub mod protocol;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
-};
-use tokio::time::Instant;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client, ResourceExt};
 
-pub(super) use self::about::claimed;
 use self::{
-    about::About,
-    protocol::{Claim, Holder, Step},
+    calls::{Teller, about_of},
+    lease::{holder_of, version_of},
+    moves::claims_of,
+    protocol::{Acquire, Acquired, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Text},
 };
 use super::{
-    api_error::{call, is_already_exists, is_conflict, is_not_found},
+    api_error::{call, is_conflict, is_not_found},
     claimant::Claimant,
     error::StoreError,
+    meta::exactly,
     tenant::TenantKey,
 };
-use crate::{api::names, scim::rules::Unique};
+
+pub(super) use self::{
+    about::{About, claim_of},
+    calls::{PutError, answer_of, look_at},
+    moves::Moves,
+};
+use crate::scim::rules::Unique;
 
 /// How long a holder that doesn't use its claim yet is waited for: much longer than a create or a rename takes, much
 /// shorter than an identity provider's patience.
@@ -40,21 +46,32 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The claims of one kind of object in one namespace, on one attribute.
+/// The claims of one kind of object in one tenant.
 #[derive(Clone, Debug)]
 pub(super) struct Claims<K: Claimant> {
-    about: About,
     leases: Api<Lease>,
     holders: Api<K>,
+    tenant: TenantKey,
 }
 
-/// A claim that we hold; proof for the write that follows.
+/// What a machine wants of whoever knows the object.
 #[derive(Debug)]
-pub(super) struct Held {
-    name: String,
-    version: Option<String>,
-    /// Whether it was ours before, so that a failure afterwards must not give it up.
-    pub(super) was_ours: bool,
+pub(super) enum Turn {
+    /// To write it.
+    Write,
+    /// To look whether it was written.
+    Look,
+    /// Nothing more.
+    End(Outcome),
+}
+
+/// A deleted object.
+#[derive(Debug)]
+pub(super) enum Deleted<K> {
+    /// It is there until its finalizers are gone.
+    Marked(K),
+    /// It is gone.
+    Gone,
 }
 
 /// Who owns a name.
@@ -67,141 +84,149 @@ pub(super) enum Owner {
 }
 
 impl<K: Claimant> Claims<K> {
-    pub(super) fn new(client: &Client, namespace: &str) -> Self {
-        Self::about(client, namespace, About::Name)
-    }
-
-    /// Claims on another attribute than the name of the object. Its values come as [`Unique::values`] gives them.
-    pub(super) fn on(client: &Client, namespace: &str, unique: &Unique) -> Self {
-        Self::about(client, namespace, About::Attribute(unique.clone()))
-    }
-
-    fn about(client: &Client, namespace: &str, about: About) -> Self {
+    pub(super) fn new(client: &Client, tenant: &TenantKey) -> Self {
         Self {
-            about,
-            leases: Api::namespaced(client.clone(), namespace),
-            holders: Api::namespaced(client.clone(), namespace),
+            leases: Api::namespaced(client.clone(), &tenant.namespace),
+            holders: Api::namespaced(client.clone(), &tenant.namespace),
+            tenant: tenant.clone(),
         }
     }
 
-    /// Makes sure that nobody but the object `id` may use `value`. To be called before each attempt to write that
-    /// value to the object, after reading the object.
-    pub(super) async fn acquire(
+    /// The objects that hold claims.
+    pub(super) fn holders(&self) -> &Api<K> {
+        &self.holders
+    }
+
+    /// The name of the claim on a name.
+    fn on(&self, value: &str) -> Text {
+        About::Name.claim::<K>(&self.tenant, &About::Name.comparable(value)).into()
+    }
+
+    /// Makes one attempt to write an object: `put` writes it, and `is_ours` recognises it if the answer to its creation
+    /// was lost. `None` if the object has changed since it was read, or its id can't be used.
+    pub(super) async fn write<F, Put>(
         &self,
-        tenant: &TenantKey,
-        value: &str,
         id: &str,
-    ) -> Result<Held, StoreError> {
-        let folded = self.about.comparable(value);
-        let name = self.about.claim::<K>(tenant, &folded);
-        let patience_ends = Instant::now() + PATIENCE;
-        let mut fenced: Option<String> = None;
+        moves: &Moves,
+        put: F,
+        is_ours: impl Fn(&K) -> bool,
+    ) -> Result<Option<K>, StoreError>
+    where
+        F: Fn() -> Put,
+        Put: Future<Output = Result<K, PutError>>,
+    {
+        let (mut write, about) = (moves.write(id), moves.about());
+        let (mut stored, mut failed) = (None, None);
         loop {
-            let lease = call(self.leases.get_opt(&name)).await?;
-            let (claim, holder_id) = read_claim(lease.as_ref(), id);
-            let holder = match (claim, holder_id) {
-                (Claim::Others, Some(holder)) => Some(self.look_at(tenant, holder, &folded).await?),
-                (Claim::Free | Claim::Ours | Claim::Others, _) => None,
+            let (machine, turn) = self.advance(write, &about).await?;
+            let answer = match turn {
+                Turn::Write => match put().await {
+                    Ok(object) => Answer::Stored(version_of(stored.insert(object))),
+                    Err(error) => failed.insert(error).answer(),
+                },
+                Turn::Look => match call(self.holders.get_opt(id)).await {
+                    Ok(Some(object)) if is_ours(&object) => Answer::Stored(version_of(stored.insert(object))),
+                    Ok(_) | Err(_) => Answer::Lost,
+                },
+                Turn::End(Outcome::Stored) => return Ok(stored),
+                Turn::End(Outcome::Outdated) => return Ok(None),
+                Turn::End(Outcome::Taken(claim)) => {
+                    let attribute = about_of(&about, &claim).path::<K>().to_owned();
+                    return Err(StoreError::Taken { kind: K::SCIM_KIND, attribute });
+                }
+                Turn::End(Outcome::Failed) => return Err(failed.map_or_else(unknown, StoreError::from)),
             };
-            let version = lease.as_ref().and_then(ResourceExt::resource_version);
-            let was_fenced = fenced.is_some() && fenced == version;
-            let written = match protocol::acquire(claim, holder, Instant::now() < patience_ends, was_fenced) {
-                Step::Taken => {
-                    return Err(StoreError::Taken {
-                        kind: K::SCIM_KIND,
-                        attribute: self.about.path::<K>().to_owned(),
-                    });
-                }
-                Step::Wait => {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                    continue;
-                }
-                Step::Fence => {
-                    // The version of the claim that was read *before* the fence is the one that must be swapped.
-                    fenced = version;
-                    self.fence(tenant, holder_id.unwrap_or_default(), &folded).await?;
-                    continue;
-                }
-                Step::Create => {
-                    call(self.leases.create(&params(), &self.lease(tenant, &name, id, None))).await
-                }
-                Step::Refresh | Step::TakeOver => {
-                    let lease = self.lease(tenant, &name, id, version);
-                    return match call(self.leases.replace(&name, &params(), &lease)).await {
-                        Ok(lease) => Ok(held(name, &lease, claim == Claim::Ours)),
-                        Err(error) if is_conflict(&error) || is_not_found(&error) => continue,
-                        Err(error) => Err(error.into()),
+            write = machine.told(answer, false);
+        }
+    }
+
+    /// Marks an object as deleted, in the version that was looked at, and gives up its claims. `None` if it has changed
+    /// since.
+    pub(super) async fn retire(
+        &self,
+        object: &K,
+        unique: &[Unique],
+    ) -> Result<Option<Deleted<K>>, StoreError> {
+        let id = object.name_any();
+        let claims = claims_of(&self.tenant, unique, object).into_iter().map(|claim| claim.name).collect();
+        let mut retire = Retire::new(id.as_str().into(), claims);
+        let mut result = Ok(None);
+        loop {
+            let (machine, turn) = self.advance(retire, &[]).await?;
+            match turn {
+                Turn::End(_) => return result,
+                Turn::Write | Turn::Look => {
+                    let answer = match call(self.holders.delete(&id, &exactly(object.meta()))).await {
+                        Ok(deleted) => {
+                            result = Ok(Some(deleted.left().map_or(Deleted::Gone, Deleted::Marked)));
+                            Answer::Stored(version_of(object))
+                        }
+                        Err(error) => {
+                            let answer = answer_of(&error);
+                            if is_not_found(&error) {
+                                result = Err(StoreError::NotFound { kind: K::SCIM_KIND, id: id.clone() });
+                            } else if !is_conflict(&error) {
+                                result = Err(error.into());
+                            }
+                            answer
+                        }
                     };
+                    retire = machine.told(answer, false);
                 }
-            };
-            match written {
-                Ok(lease) => return Ok(held(name, &lease, false)),
-                Err(error) if is_already_exists(&error) => {}
-                Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    /// Goes on until the machine wants something of its caller, who then tells it the answer. `about` says it of each
+    /// claim that is not on a name.
+    async fn advance<M: Machine>(
+        &self,
+        mut machine: M,
+        about: &[(Text, About)],
+    ) -> Result<(M, Turn), StoreError> {
+        let mut teller = Teller::new(about);
+        loop {
+            let ask = match machine.next() {
+                Next::Ask(Ask::Write) => return Ok((machine, Turn::Write)),
+                Next::Ask(Ask::Look) => return Ok((machine, Turn::Look)),
+                Next::End(Outcome::Failed) => {
+                    let failed = teller.error.take().map(StoreError::from);
+                    return failed.map_or(Ok((machine, Turn::End(Outcome::Failed))), Err);
+                }
+                Next::End(outcome) => return Ok((machine, Turn::End(outcome))),
+                Next::Ask(ask) => ask,
+            };
+            let answer = teller.ask(self, ask).await;
+            machine = machine.told(answer, teller.is_patient());
         }
     }
 
     /// Makes sure that `id`, an object that exists and uses `value`, has the claim on it, whoever wrote it. Writes
     /// nothing if it has; tells who has it instead if somebody else uses the value.
-    pub(super) async fn settle(
-        &self,
-        tenant: &TenantKey,
-        value: &str,
-        id: &str,
-    ) -> Result<Owner, StoreError> {
-        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
-        let lease = call(self.leases.get_opt(&name)).await?;
-        if read_claim(lease.as_ref(), id).0 == Claim::Ours {
+    pub(super) async fn settle(&self, value: &str, id: &str) -> Result<Owner, StoreError> {
+        let claim = self.on(value);
+        if self.holder(&claim).await?.as_deref() == Some(id) {
             return Ok(Owner::It);
         }
-        match self.acquire(tenant, value, id).await {
-            Ok(_) => Ok(Owner::It),
-            Err(StoreError::Taken { .. }) => {
-                let lease = call(self.leases.get_opt(&name)).await?;
-                let holder = read_claim(lease.as_ref(), id).1.unwrap_or_default();
-                Ok(Owner::Another(holder.to_owned()))
+        let mut teller = Teller::new(&[]);
+        let mut acquire = Acquire::new(claim.clone(), id.into());
+        let acquired = loop {
+            match acquire.next() {
+                Ok(ask) => acquire = acquire.told(teller.ask(self, ask).await, teller.is_patient()),
+                Err(acquired) => break acquired,
             }
-            Err(error) => Err(error),
+        };
+        match acquired {
+            Acquired::Held(_) => Ok(Owner::It),
+            Acquired::Taken(_) => Ok(Owner::Another(self.holder(&claim).await?.unwrap_or_default())),
+            Acquired::Failed => Err(teller.error.map_or_else(unknown, StoreError::from)),
         }
     }
 
-    /// Gives a claim up after the write that it was for has failed, or the value is not used any more. What can't be
-    /// deleted now is found by the sweeper, and by whoever wants the value next.
-    pub(super) async fn give_up(&self, held: Held) {
-        let Held { name, version, was_ours } = held;
-        if !was_ours {
-            self.delete(&name, version).await;
-        }
-    }
-
-    /// Our claim of a value that a write is about to give up, to be given up as it is now once that is stored. By then the
-    /// object may have been renamed back, which has written the claim again: that one must stay.
-    pub(super) async fn note(&self, tenant: &TenantKey, value: &str, id: &str) -> Option<Held> {
-        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
-        match call(self.leases.get_opt(&name)).await {
-            Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
-                Some(Held { name, version: lease.resource_version(), was_ours: false })
-            }
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!(claim = name, %error, "could not read a claim that is given up; it will be swept later");
-                None
-            }
-        }
-    }
-
-    /// Deletes the claim of `value`, if `id` holds it: of an object that is gone for good.
-    pub(super) async fn release(&self, tenant: &TenantKey, value: &str, id: &str) {
-        let name = self.about.claim::<K>(tenant, &self.about.comparable(value));
-        match call(self.leases.get_opt(&name)).await {
-            Ok(Some(lease)) if read_claim(Some(&lease), id).0 == Claim::Ours => {
-                self.delete(&name, lease.resource_version()).await;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
-            }
+    /// Deletes the claim of `value`, if `id` holds it: an object that is gone, or doesn't use the value.
+    pub(super) async fn release(&self, value: &str, id: &str) {
+        if let Err(error) = self.advance(Retire::claim_alone(id.into(), self.on(value)), &[]).await {
+            tracing::warn!(%error, "could not release a claim; it will be swept later");
         }
     }
 
@@ -213,143 +238,26 @@ impl<K: Claimant> Claims<K> {
         older_than: Timestamp,
         known: Option<&K>,
     ) -> Result<bool, StoreError> {
-        let spec = lease.spec.as_ref();
-        let acquired = spec.and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
-        let (Some(holder), Some(tenant)) =
-            (spec.and_then(|spec| spec.holder_identity.as_deref()), lease.labels().get(names::LABEL_TENANT))
-        else {
-            return Ok(false);
-        };
-        if acquired.is_none_or(|acquired| acquired > older_than) {
+        let acquired = lease.spec.as_ref().and_then(|spec| spec.acquire_time.as_ref()).map(|time| time.0);
+        let (holder, about) = (holder_of(lease), About::of(lease));
+        if holder.is_empty()
+            || acquired.is_none_or(|acquired| acquired > older_than)
+            || known.is_some_and(|object| about.is_used_by(object, &lease.name_any()))
+        {
             return Ok(false);
         }
-        let tenant = TenantKey::new(&lease.namespace().unwrap_or_default(), tenant);
-        // The name is a hash of the value that it keeps, so the holder's value tells whether it is used.
-        let uses_it = |object: &K| {
-            let values = self.about.values(object);
-            values.iter().any(|value| self.about.claim::<K>(&tenant, value) == lease.name_any())
-        };
-        if known.is_some_and(uses_it) {
-            return Ok(false);
-        }
-        let used = |object: Option<K>| {
-            object.is_some_and(|it| it.meta().deletion_timestamp.is_none() && uses_it(&it))
-        };
-        if used(call(self.holders.get_opt(holder)).await?) {
-            return Ok(false);
-        }
-        // No folded value is the empty one, so the holder counts as using another.
-        self.fence(&tenant, holder, "").await?;
-        if used(call(self.holders.get_opt(holder)).await?) {
-            return Ok(false);
-        }
-        self.delete(&lease.name_any(), lease.resource_version()).await;
-        Ok(true)
+        let orphan = Orphan::new(lease.name_any().into(), version_of(lease), holder.into());
+        let (_, turn) = self.advance(orphan, &[(lease.name_any().into(), about)]).await?;
+        Ok(matches!(turn, Turn::End(Outcome::Stored)))
     }
 
-    async fn delete(&self, name: &str, resource_version: Option<String>) {
-        let preconditions = Some(Preconditions { resource_version, uid: None });
-        let params = DeleteParams { preconditions, ..DeleteParams::default() };
-        match call(self.leases.delete(name, &params)).await {
-            Ok(_) => {}
-            Err(error) if is_not_found(&error) || is_conflict(&error) => {}
-            Err(error) => {
-                tracing::warn!(claim = name, %error, "could not release a claim; it will be swept later");
-            }
-        }
-    }
-
-    async fn look_at(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<Holder, StoreError> {
-        let holder = call(self.holders.get_opt(id)).await?;
-        let missing = if may_be_created(id) { Holder::Missing } else { Holder::Gone };
-        Ok(holder.map_or(missing, |object| {
-            if object.meta().deletion_timestamp.is_some() {
-                Holder::Deleting
-            } else if object
-                .labels()
-                .get(names::LABEL_ORIGIN)
-                .is_some_and(|it| it == names::ORIGIN_PLACEHOLDER)
-            {
-                Holder::Placeholder
-            } else if object.tenant() == tenant.name.as_ref() && self.about.uses(&object, folded) {
-                Holder::UsesIt
-            } else {
-                Holder::UsesAnother
-            }
-        }))
-    }
-
-    /// A write to the holder, after which it can't use the value by a decision that it took before.
-    pub(super) async fn fence(&self, tenant: &TenantKey, id: &str, folded: &str) -> Result<(), StoreError> {
-        let Some(mut object) = call(self.holders.get_opt(id)).await? else {
-            if !may_be_created(id) {
-                return Ok(());
-            }
-            let placeholder = K::placeholder(tenant, id);
-            return match call(self.holders.create(&params(), &placeholder)).await {
-                Ok(_) => Ok(()),
-                // It has come to be in the meantime: to be looked at again.
-                Err(error) if is_already_exists(&error) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
-        };
-        if object.meta().deletion_timestamp.is_some() || self.about.uses(&object, folded) {
-            return Ok(());
-        }
-        object.annotations_mut().insert(names::ANNOTATION_FENCED_AT.to_owned(), Timestamp::now().to_string());
-        match call(self.holders.replace(id, &params(), &object)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_conflict(&error) || is_not_found(&error) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn lease(&self, tenant: &TenantKey, name: &str, id: &str, resource_version: Option<String>) -> Lease {
-        let labels = [
-            (names::LABEL_MANAGED_BY, names::MANAGER),
-            (names::LABEL_TENANT, &tenant.name),
-            (names::LABEL_CLAIM, self.about.label::<K>()),
-        ];
-        Lease {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                namespace: Some(tenant.namespace.to_string()),
-                labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-                annotations: self.about.annotations(),
-                resource_version,
-                ..ObjectMeta::default()
-            },
-            spec: Some(LeaseSpec {
-                holder_identity: Some(id.to_owned()),
-                acquire_time: Some(MicroTime(Timestamp::now())),
-                ..LeaseSpec::default()
-            }),
-        }
+    async fn holder(&self, claim: &str) -> Result<Option<String>, StoreError> {
+        Ok(call(self.leases.get_opt(claim)).await?.map(|lease| holder_of(&lease).to_owned()))
     }
 }
 
-fn held(name: String, lease: &Lease, was_ours: bool) -> Held {
-    Held { name, version: lease.resource_version(), was_ours }
-}
-
-fn params() -> PostParams {
-    PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
-}
-
-fn read_claim<'a>(lease: Option<&'a Lease>, id: &str) -> (Claim, Option<&'a str>) {
-    let Some(lease) = lease else { return (Claim::Free, None) };
-    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-    (if holder == id { Claim::Ours } else { Claim::Others }, Some(holder))
-}
-
-/// Whether the receiver may be about to create an object of this name: its ids are UUIDs. Under another name only
-/// people create, who claim nothing before; a placeholder would be in their way for nothing.
-fn may_be_created(id: &str) -> bool {
-    uuid::Uuid::try_parse(id).is_ok()
-}
-
-/// The name of the claim that an object should have.
-pub(super) fn claim_of<K: Claimant>(object: &K) -> String {
-    let tenant = TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), object.tenant());
-    About::Name.claim::<K>(&tenant, &About::Name.comparable(object.unique_value()))
+/// A machine that fails without an error was told an answer to another question.
+fn unknown() -> StoreError {
+    let reason = "the API server gave an unexpected answer".to_owned();
+    StoreError::Unavailable { reason, retry_after: LOOK_AGAIN }
 }

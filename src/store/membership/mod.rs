@@ -5,10 +5,13 @@
 //! becomes visible by one compare-and-swap of one object, however many slices it concerns, and a reader who
 //! holds a Team knows exactly which slices belong to it.
 
+mod commit;
 mod plan;
 mod shard;
 mod view;
 
-pub(super) use plan::{Plan, joining, plan};
+pub use commit::{Commit, Garbage};
+pub use plan::{Limits, Plan, plan_within};
+pub(super) use plan::{joining, plan};
 pub(super) use shard::shard_of;
 pub use view::{Id, Members, SliceMembers};

@@ -8,13 +8,24 @@ use crate::{
     scim::member::{MemberChange, MemberRef},
 };
 
-/// `added` and `removed` together may grow this long before they are folded into slices. It bounds what each write
-/// of the Team costs (40 bytes an entry).
-const MAX_TAIL: usize = 256;
+/// How large things may become before they are split. Stored teams follow [`Limits::REAL`]; the model checker uses
+/// smaller ones, so that a few members meet all cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// `added` and `removed` together may grow this long before they are folded into slices.
+    pub tail: usize,
+    /// A slice holds about this many members before the team gets twice as many shards.
+    pub slice: usize,
+}
+
+impl Limits {
+    /// A longer tail costs more at each write of the Team (40 bytes an entry).
+    pub const REAL: Self = Self { tail: 256, slice: 500 };
+}
 
 /// What has to be written for a change of members.
-#[derive(Debug, Default, PartialEq)]
-pub(in crate::store) struct Plan {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
     /// What the Team says of its members afterwards; the names of new slices are still empty.
     pub membership: Membership,
     /// New slices by shard, with their sorted members, none of them empty.
@@ -25,6 +36,11 @@ pub(in crate::store) struct Plan {
 
 /// Plans `changes`, one after the other, on a team as it is. Changes that change nothing plan nothing.
 pub(in crate::store) fn plan(now: &Members, changes: &[MemberChange]) -> Plan {
+    plan_within(Limits::REAL, now, changes)
+}
+
+/// The same within other limits.
+pub fn plan_within(limits: Limits, now: &Members, changes: &[MemberChange]) -> Plan {
     let wanted = effective(now, changes);
     if wanted.is_empty() {
         return Plan { membership: now.membership().clone(), ..Plan::default() };
@@ -35,11 +51,11 @@ pub(in crate::store) fn plan(now: &Members, changes: &[MemberChange]) -> Plan {
         tail.set(member, *present, now.in_slice(member));
         membership.count += if *present { 1 } else { -1 };
     }
-    if tail.len() <= MAX_TAIL {
+    if tail.len() <= limits.tail {
         tail.put_into(&mut membership);
         return Plan { membership, slices: BTreeMap::new(), dropped: Vec::new() };
     }
-    fold(now, membership, &tail)
+    fold(limits, now, membership, &tail)
 }
 
 /// Whom a change names as members.
@@ -67,7 +83,8 @@ fn effective(now: &Members, changes: &[MemberChange]) -> BTreeMap<Id, bool> {
             }
         }
     }
-    let lookup: HashSet<Id> = if wanted.len() > MAX_TAIL { now.iter().collect() } else { HashSet::new() };
+    let lookup: HashSet<Id> =
+        if wanted.len() > Limits::REAL.tail { now.iter().collect() } else { HashSet::new() };
     let is_member = |id: &Id| if lookup.is_empty() { now.contains(id) } else { lookup.contains(id) };
     wanted.retain(|member, present| is_member(member) != *present);
     wanted
@@ -114,9 +131,9 @@ impl Tail {
 }
 
 /// Folds the tail into new slices: only the shards that it touches, or all of them when their number changes.
-fn fold(now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
+fn fold(limits: Limits, now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
     let old_shards = membership.slices.len();
-    let shards = shards_for(usize::try_from(membership.count).unwrap_or(0), old_shards);
+    let shards = shards_for(limits.slice, usize::try_from(membership.count).unwrap_or(0), old_shards);
     let mut slices: BTreeMap<usize, BTreeSet<Id>> = BTreeMap::new();
     if shards == old_shards {
         for shard in tail.added.iter().chain(&tail.removed).map(|member| shard_of(member, shards)) {
@@ -239,7 +256,7 @@ mod tests {
                 prop_assert_eq!(members.len(), model.len(), "nobody twice");
                 prop_assert_eq!(members.into_iter().collect::<BTreeSet<_>>(), model.clone());
                 prop_assert_eq!(stored.membership.count, i64::try_from(model.len()).unwrap());
-                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= MAX_TAIL);
+                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= Limits::REAL.tail);
             }
         }
     }

@@ -1,8 +1,5 @@
 //! Which shard a member belongs to, and how many shards a team needs.
 
-/// A slice holds about this many members before the team gets twice as many shards.
-const MEMBERS_PER_SLICE: usize = 500;
-
 /// The most shards a Team can name; its schema says the same.
 const MAX_SHARDS: usize = 4096;
 
@@ -18,10 +15,10 @@ pub(crate) fn shard_of(member: &str, shards: usize) -> usize {
     usize::try_from(mixed & (shards.max(1) as u64 - 1)).unwrap_or(0)
 }
 
-/// How many shards a team of `members` should have, given how many it has now: it doubles when slices get too
+/// How many shards of some `per_slice` members a team of `members` should have, given how many it has now: it doubles when slices get too
 /// full, and shrinks only when they are nearly empty, so a team at a boundary doesn't flap.
-pub(super) fn shards_for(members: usize, now: usize) -> usize {
-    let wanted = members.div_ceil(MEMBERS_PER_SLICE).max(1).next_power_of_two().min(MAX_SHARDS);
+pub(super) fn shards_for(per_slice: usize, members: usize, now: usize) -> usize {
+    let wanted = members.div_ceil(per_slice).max(1).next_power_of_two().min(MAX_SHARDS);
     if wanted > now || wanted * 4 <= now { wanted } else { now }
 }
 
@@ -47,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_team_at_a_boundary_does_not_flap() {
-        assert_eq!(shards_for(500, 0), 1);
-        assert_eq!(shards_for(501, 1), 2);
-        assert_eq!(shards_for(499, 2), 2);
-        assert_eq!(shards_for(100, 4), 1);
-        assert_eq!(shards_for(50_000, 1), 128);
+        assert_eq!(shards_for(500, 500, 0), 1);
+        assert_eq!(shards_for(500, 501, 1), 2);
+        assert_eq!(shards_for(500, 499, 2), 2);
+        assert_eq!(shards_for(500, 100, 4), 1);
+        assert_eq!(shards_for(500, 50_000, 1), 128);
     }
 }
