@@ -135,6 +135,7 @@ impl Receiver {
     }
 
     /// Where its users and teams are.
+    #[allow(dead_code, reason = "only some tests look there")]
     pub fn store(&self) -> &Store {
         &self.store
     }
