@@ -12,14 +12,17 @@ mod endpoint;
 #[path = "replicas/gate.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod gate;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/receiver.rs"]
 #[allow(dead_code, reason = "other tests need more of it")]
 mod support;
 
-use std::{fmt::Write, fs, sync::Arc};
+use std::{fmt::Write, sync::Arc};
 
 use bytes::Bytes;
 use endpoint::Endpoint;
+use memory::{in_use, peak};
 use reqwest::{Method, StatusCode};
 use rollcall::api::User;
 use serde_json::{Value, json};
@@ -124,22 +127,4 @@ fn user(tenant: &Endpoint, number: usize) -> User {
         "spec": { "tenantRef": { "name": name }, "userName": format!("user{number}@example.com"), "active": true },
     }))
     .unwrap()
-}
-
-/// How many KiB this process has now. From here on, [`peak`] is of what comes.
-fn in_use() -> usize {
-    fs::write("/proc/self/clear_refs", "5").unwrap();
-    kib("VmRSS")
-}
-
-/// How many KiB it had at most.
-fn peak() -> usize {
-    kib("VmHWM")
-}
-
-/// One line of what the kernel knows of this process.
-fn kib(name: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
-use std::{fmt::Write, fs};
+#[path = "support/memory.rs"]
+mod memory;
 
+use std::fmt::Write;
+
+use memory::{in_use, peak};
 use rollcall::scim::{
     Limits, json,
     member::MemberChange,
@@ -20,14 +24,14 @@ const MOST_MIB: usize = 64;
 #[test]
 fn fifty_thousand_members_in_one_request_take_less_than_64_mib() {
     let (limits, group) = (Limits::default(), ResourceSchema::group());
-    let before = kib("VmRSS");
+    let before = in_use();
 
     let put = text("{\"displayName\":\"Everybody\",\"members\":[", "]}");
     let body = json::parse(put.as_bytes(), &limits).unwrap();
     drop(put);
     let normalized = normalize(body, &group, &limits).unwrap();
     assert_eq!(normalized.members.map(|members| members.len()), Some(MEMBERS));
-    let after_put = kib("VmHWM");
+    let after_put = peak();
 
     // A peak stays, so this one is of both; what the PUT took is free again.
     let patch = text("{\"Operations\":[{\"op\":\"add\",\"path\":\"members\",\"value\":[", "]}]}");
@@ -40,7 +44,7 @@ fn fifty_thousand_members_in_one_request_take_less_than_64_mib() {
         MemberChange::Remove(_) | MemberChange::ReplaceAll(_) | MemberChange::Clear => 0,
     });
     assert_eq!(added.sum::<usize>(), MEMBERS);
-    let after_patch = kib("VmHWM");
+    let after_patch = peak();
 
     let [put, patch] = [after_put, after_patch].map(|after| (after - before) / 1024);
     println!("a PUT took {put} MiB, a PATCH {patch} MiB at most");
@@ -60,11 +64,4 @@ fn text(begin: &str, end: &str) -> String {
     }
     text.push_str(end);
     text
-}
-
-/// One line of what the kernel knows of this process: its memory now, or at its peak.
-fn kib(name: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }

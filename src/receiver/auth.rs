@@ -14,10 +14,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{ReceiverError, ReceiverState};
-use crate::{
-    scim::ScimError,
-    store::{Access, TenantKey},
-};
+use crate::{scim::ScimError, store::Access};
 
 /// Lets a request through if its token is one of the tenant that its URL names.
 pub(super) async fn authenticate(
@@ -170,10 +167,9 @@ fn may_write(access: &Access) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// The tenant of a request whose token has the right `R`. The only way for a handler to come by a tenant.
+/// The tenant of a request whose token has the right `R`, and its rules. The only way for a handler to come by a tenant.
 pub(super) struct Granted<R> {
-    pub(super) tenant: TenantKey,
-    access: Access,
+    pub(super) access: Access,
     right: PhantomData<R>,
 }
 
@@ -200,13 +196,14 @@ impl<R: Right> FromRequestParts<ReceiverState> for Granted<R> {
     async fn from_request_parts(parts: &mut Parts, _: &ReceiverState) -> Result<Self, ReceiverError> {
         let access = parts.extensions.get::<Access>().ok_or(ReceiverError::Unauthorized)?;
         R::check(access)?;
-        Ok(Self { tenant: access.tenant.clone(), access: access.clone(), right: PhantomData })
+        Ok(Self { access: access.clone(), right: PhantomData })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::TenantKey;
 
     fn headers(values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()

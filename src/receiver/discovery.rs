@@ -28,7 +28,7 @@ pub(super) async fn service_provider_config(
             max_payload_size: settings.max_body,
         }),
         filter_max_results: Some(settings.pages.most),
-        change_password: state.rules(&granted.tenant).keeps_passwords,
+        change_password: granted.access.rules.keeps_passwords,
         sort: true,
         etag: true,
         pagination: Pagination { sizes: settings.pages, cursor_timeout: settings.cursor_timeout },
@@ -37,44 +37,40 @@ pub(super) async fn service_provider_config(
 }
 
 pub(super) async fn resource_types(
-    State(state): State<ReceiverState>,
     granted: Granted<Discover>,
     links: Links,
     RawQuery(query): RawQuery,
 ) -> Result<Json, ReceiverError> {
     refuse_filter(query.as_deref())?;
-    Ok(Json(discovery::resource_types(&state.rules(&granted.tenant).schemas(), links.base())))
+    Ok(Json(discovery::resource_types(&granted.access.rules.schemas(), links.base())))
 }
 
 pub(super) async fn resource_type(
-    State(state): State<ReceiverState>,
     granted: Granted<Discover>,
     links: Links,
     DiscoveryId(id): DiscoveryId,
 ) -> Result<Json, ReceiverError> {
-    let rules = state.rules(&granted.tenant);
+    let rules = &granted.access.rules;
     let found = rules.schemas().into_iter().find(|resource| resource.name == id);
     let resource = found.ok_or_else(|| ScimError::not_found("there is no such resource type"))?;
     Ok(Json(discovery::resource_type(resource, links.base())))
 }
 
 pub(super) async fn schemas(
-    State(state): State<ReceiverState>,
     granted: Granted<Discover>,
     links: Links,
     RawQuery(query): RawQuery,
 ) -> Result<Json, ReceiverError> {
     refuse_filter(query.as_deref())?;
-    Ok(Json(discovery::schemas(&state.rules(&granted.tenant).schemas(), links.base())))
+    Ok(Json(discovery::schemas(&granted.access.rules.schemas(), links.base())))
 }
 
 pub(super) async fn schema(
-    State(state): State<ReceiverState>,
     granted: Granted<Discover>,
     links: Links,
     DiscoveryId(id): DiscoveryId,
 ) -> Result<Json, ReceiverError> {
-    let rules = state.rules(&granted.tenant);
+    let rules = &granted.access.rules;
     let resources = rules.schemas();
     let mut schemas =
         resources.iter().flat_map(|resource| std::iter::once(&resource.core).chain(&resource.extensions));

@@ -28,7 +28,7 @@ use crate::{
         project::Projection,
         version::{Conditions, Reading},
     },
-    store::{StoreError, TeamView, TenantKey},
+    store::{Access, StoreError, TeamView, TenantKey},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -40,7 +40,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    list::answer(&state, &granted.tenant, &links, kinds(&granted), &query)
+    list::answer(&state, &granted.access, &links, kinds(&granted), &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -51,7 +51,7 @@ pub(super) async fn search(
     ScimJson(body): ScimJson,
 ) -> Answer {
     let query = ListQuery::parse_search(&body, state.settings.pages)?;
-    list::answer(&state, &granted.tenant, &links, kinds(&granted), &query)
+    list::answer(&state, &granted.access, &links, kinds(&granted), &query)
 }
 
 /// RFC 7644 section 3.3.
@@ -62,9 +62,9 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
-    let team = write_new(&state, &granted.tenant, body).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &team, &projection)
+    let projection = asked.projection(&granted.access.rules.groups.schema)?;
+    let team = write_new(&state, &granted.access, body).await?;
+    answer(&state, &granted.access, &links, StatusCode::CREATED, &team, &projection)
 }
 
 /// RFC 7644 section 3.4.1.
@@ -76,10 +76,10 @@ pub(super) async fn read(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
-    let team = state.store.team(&granted.tenant, &id)?;
+    let projection = asked.projection(&granted.access.rules.groups.schema)?;
+    let team = state.store.team(&granted.access.tenant, &id)?;
     match conditions.reading(&team.version()) {
-        Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection),
+        Reading::Send => answer(&state, &granted.access, &links, StatusCode::OK, &team, &projection),
         Reading::NotModified => Ok(respond::unchanged(&team.version())),
         Reading::Failed => Err(StoreError::VersionMismatch { current: team.version() }.into()),
     }
@@ -95,9 +95,9 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
-    let team = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
+    let projection = asked.projection(&granted.access.rules.groups.schema)?;
+    let team = write_whole(&state, &granted.access, &id, &conditions, body).await?;
+    answer(&state, &granted.access, &links, StatusCode::OK, &team, &projection)
 }
 
 /// RFC 7644 section 3.5.2: 204 unless `attributes` asks for something. A group may have more members than an
@@ -111,10 +111,10 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).groups.schema)?;
-    let team = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
+    let projection = asked.projection(&granted.access.rules.groups.schema)?;
+    let team = write_changes(&state, &granted.access, &id, &conditions, body).await?;
     if asked.names_attributes() {
-        answer(&state, &granted.tenant, &links, StatusCode::OK, &team, &projection)
+        answer(&state, &granted.access, &links, StatusCode::OK, &team, &projection)
     } else {
         Ok(respond::changed(&team.version(), &links.group(&id)))
     }
@@ -127,18 +127,18 @@ pub(super) async fn delete(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let rules = state.rules(&granted.tenant);
-    state.store.delete_team(&granted.tenant, &id, &conditions, &rules.groups.unique).await?;
+    let Granted { access, .. } = granted;
+    state.store.delete_team(&access.tenant, &id, &conditions, &access.rules.groups.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Stores the group that a body describes.
 pub(super) async fn write_new(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
-    let rules = state.rules(tenant);
+    let Access { tenant, rules, .. } = access;
     let Normalized { document, id: _, password: _, members } =
         rules.groups.create(body, &state.settings.limits)?;
     let members = members.unwrap_or_default();
@@ -151,12 +151,12 @@ pub(super) async fn write_new(
 /// group that way; an empty list says that nobody is a member.
 pub(super) async fn write_whole(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     id: &str,
     conditions: &Conditions,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
-    let rules = state.rules(tenant);
+    let Access { tenant, rules, .. } = access;
     let Normalized { document, id: claimed, password: _, members } =
         rules.groups.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
@@ -168,12 +168,12 @@ pub(super) async fn write_whole(
 /// Makes a PATCH's changes to a group.
 pub(super) async fn write_changes(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     id: &str,
     conditions: &Conditions,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
-    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
+    let (Access { tenant, rules, .. }, limits) = (access, &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
     let apply = |before: Document| {
         rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
@@ -188,14 +188,14 @@ fn kinds(granted: &Granted<ListGroups>) -> Kinds {
 
 fn answer(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     links: &Links,
     status: StatusCode,
     team: &TeamView,
     projection: &Projection,
 ) -> Answer {
-    let document = show(state, tenant, links, team, projection)?;
-    Ok(respond::resource(status, document, projection, &state.rules(tenant).groups.schema))
+    let document = show(state, &access.tenant, links, team, projection)?;
+    Ok(respond::resource(status, document, projection, &access.rules.groups.schema))
 }
 
 /// A group as a client sees it. Members are read only for those who want them.

@@ -24,7 +24,7 @@ use crate::{
         project::Projection,
         schema::ResourceSchema,
     },
-    store::{Found, Page, Selection, Start, TenantKey},
+    store::{Access, Found, Page, Selection, Start, TenantKey},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -44,7 +44,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    answer(&state, &granted.tenant, &links, visible(&granted), &query)
+    answer(&state, &granted.access, &links, visible(&granted), &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -55,18 +55,18 @@ pub(super) async fn search(
     ScimJson(body): ScimJson,
 ) -> Answer {
     let query = ListQuery::parse_search(&body, state.settings.pages)?;
-    answer(&state, &granted.tenant, &links, visible(&granted), &query)
+    answer(&state, &granted.access, &links, visible(&granted), &query)
 }
 
 /// Answers a query about these kinds; about none of them, with an empty list.
 pub(super) fn answer(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     links: &Links,
     kinds: Kinds,
     query: &ListQuery,
 ) -> Answer {
-    let rules = state.rules(tenant);
+    let Access { tenant, rules, .. } = access;
     let users = kinds.users.then(|| Columns::new(query, &rules.users.schema)).transpose()?;
     let groups = kinds.groups.then(|| Columns::new(query, &rules.groups.schema)).transpose()?;
     let scope = scope(state, tenant, kinds, query);

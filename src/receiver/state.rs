@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{ExternalUrl, RequestMetrics};
 use crate::{
     scim::{Limits, list::PageSizes},
-    store::{Store, TenantKey, TenantRules, Tenants},
+    store::{Store, Tenants},
 };
 
 /// What can be set about the receiver.
@@ -56,11 +56,6 @@ pub struct ReceiverState {
 }
 
 impl ReceiverState {
-    /// What a tenant's attributes are, and what it asks of them.
-    pub(super) fn rules(&self, tenant: &TenantKey) -> Arc<TenantRules> {
-        self.tenants.rules(tenant)
-    }
-
     /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
         Self { store, tenants, settings: settings.into(), metrics }

@@ -30,7 +30,7 @@ use crate::{
         project::Projection,
         version::{Conditions, Reading},
     },
-    store::{StoreError, TenantKey, TenantRules, UserView},
+    store::{Access, StoreError, TenantKey, UserView},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -45,7 +45,7 @@ pub(super) async fn list(
     links: Links,
     Listed(query): Listed,
 ) -> Answer {
-    list::answer(&state, &granted.tenant, &links, KINDS, &query)
+    list::answer(&state, &granted.access, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.4.3: the same with the query in the body, where no proxy logs it.
@@ -56,7 +56,7 @@ pub(super) async fn search(
     ScimJson(body): ScimJson,
 ) -> Answer {
     let query = ListQuery::parse_search(&body, state.settings.pages)?;
-    list::answer(&state, &granted.tenant, &links, KINDS, &query)
+    list::answer(&state, &granted.access, &links, KINDS, &query)
 }
 
 /// RFC 7644 section 3.3.
@@ -67,9 +67,9 @@ pub(super) async fn create(
     asked: Asked,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = write_new(&state, &granted.tenant, body).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::CREATED, &user, &projection)
+    let projection = asked.projection(&granted.access.rules.users.schema)?;
+    let user = write_new(&state, &granted.access, body).await?;
+    answer(&state, &granted.access, &links, StatusCode::CREATED, &user, &projection)
 }
 
 /// RFC 7644 section 3.4.1.
@@ -81,10 +81,10 @@ pub(super) async fn read(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = state.store.user(&granted.tenant, &id)?;
+    let projection = asked.projection(&granted.access.rules.users.schema)?;
+    let user = state.store.user(&granted.access.tenant, &id)?;
     match conditions.reading(&user.version()) {
-        Reading::Send => answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection),
+        Reading::Send => answer(&state, &granted.access, &links, StatusCode::OK, &user, &projection),
         Reading::NotModified => Ok(respond::unchanged(&user.version())),
         Reading::Failed => Err(StoreError::VersionMismatch { current: user.version() }.into()),
     }
@@ -100,9 +100,9 @@ pub(super) async fn replace(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = write_whole(&state, &granted.tenant, &id, &conditions, body).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
+    let projection = asked.projection(&granted.access.rules.users.schema)?;
+    let user = write_whole(&state, &granted.access, &id, &conditions, body).await?;
+    answer(&state, &granted.access, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.5.2.
@@ -115,9 +115,9 @@ pub(super) async fn patch(
     ResourceId(id): ResourceId,
     ScimJson(body): ScimJson,
 ) -> Answer {
-    let projection = asked.projection(&state.rules(&granted.tenant).users.schema)?;
-    let user = write_changes(&state, &granted.tenant, &id, &conditions, body).await?;
-    answer(&state, &granted.tenant, &links, StatusCode::OK, &user, &projection)
+    let projection = asked.projection(&granted.access.rules.users.schema)?;
+    let user = write_changes(&state, &granted.access, &id, &conditions, body).await?;
+    answer(&state, &granted.access, &links, StatusCode::OK, &user, &projection)
 }
 
 /// RFC 7644 section 3.6.
@@ -127,23 +127,23 @@ pub(super) async fn delete(
     Conditional(conditions): Conditional,
     ResourceId(id): ResourceId,
 ) -> Answer {
-    let rules = state.rules(&granted.tenant);
-    state.store.delete_user(&granted.tenant, &id, &conditions, &rules.users.unique).await?;
+    let Granted { access, .. } = granted;
+    state.store.delete_user(&access.tenant, &id, &conditions, &access.rules.users.unique).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Stores the user that a body describes.
 pub(super) async fn write_new(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    let rules = state.rules(tenant);
+    let Access { tenant, rules, .. } = access;
     let Normalized { document, id: _, password, members: _ } =
         rules.users.create(body, &state.settings.limits)?;
     let unique = &rules.users.unique;
     let user = state.store.create_user(tenant, document, unique).await?;
-    if let Err(error) = keep(state, tenant, &rules, &user, password).await {
+    if let Err(error) = keep(state, access, &user, password).await {
         // Nothing of a request that failed is to be seen, so that it can simply be sent again.
         state.store.delete_user(tenant, user.id(), &Conditions::default(), unique).await?;
         return Err(error);
@@ -154,30 +154,30 @@ pub(super) async fn write_new(
 /// Makes a user what a body says, as far as it is the client's to say.
 pub(super) async fn write_whole(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     id: &str,
     conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    let rules = state.rules(tenant);
+    let Access { tenant, rules, .. } = access;
     let Normalized { document, id: claimed, password, members: _ } =
         rules.users.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
     let replace = |before: Document| rules.users.replace(&before, &document);
     let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, replace).await?;
-    keep(state, tenant, &rules, &user, password).await?;
+    keep(state, access, &user, password).await?;
     Ok(user)
 }
 
 /// Makes a PATCH's changes to a user.
 pub(super) async fn write_changes(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     id: &str,
     conditions: &Conditions,
     body: Value,
 ) -> Result<UserView, ReceiverError> {
-    let (rules, limits) = (state.rules(tenant), &state.settings.limits);
+    let (Access { tenant, rules, .. }, limits) = (access, &state.settings.limits);
     let request = PatchRequest::parse(body, limits)?;
     // The same each time: what a PATCH makes of a password does not depend on the document.
     let password = OnceLock::new();
@@ -189,7 +189,7 @@ pub(super) async fn write_changes(
         Ok(patched.document)
     };
     let user = state.store.change_user(tenant, id, conditions, &rules.users.unique, apply).await?;
-    keep(state, tenant, &rules, &user, password.into_inner().flatten()).await?;
+    keep(state, access, &user, password.into_inner().flatten()).await?;
     Ok(user)
 }
 
@@ -197,14 +197,13 @@ pub(super) async fn write_changes(
 /// the safest place for it is nowhere.
 async fn keep(
     state: &ReceiverState,
-    tenant: &TenantKey,
-    rules: &TenantRules,
+    access: &Access,
     user: &UserView,
     password: Option<Password>,
 ) -> Result<(), ReceiverError> {
     match password {
-        Some(password) if rules.keeps_passwords => {
-            Ok(state.store.keep_password(tenant, user, password).await?)
+        Some(password) if access.rules.keeps_passwords => {
+            Ok(state.store.keep_password(&access.tenant, user, password).await?)
         }
         Some(_) | None => Ok(()),
     }
@@ -225,12 +224,12 @@ pub(super) fn show(
 
 fn answer(
     state: &ReceiverState,
-    tenant: &TenantKey,
+    access: &Access,
     links: &Links,
     status: StatusCode,
     user: &UserView,
     projection: &Projection,
 ) -> Answer {
-    let document = show(state, tenant, links, user, projection)?;
-    Ok(respond::resource(status, document, projection, &state.rules(tenant).users.schema))
+    let document = show(state, &access.tenant, links, user, projection)?;
+    Ok(respond::resource(status, document, projection, &access.rules.users.schema))
 }

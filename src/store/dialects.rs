@@ -7,27 +7,20 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, Client};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{TenantKey, token_use::whole_seconds};
+use super::{TenantKey, recorder, token_use::whole_seconds};
 use crate::{
-    api::{ObservedQuirk, ScimTenant, names},
+    api::{ObservedQuirk, ScimTenant},
     scim::dialect::{Quirk, Quirks},
 };
-
-/// After each round of writes. What is seen meanwhile goes into the next one together.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The dialects of all tenants.
 #[derive(Debug, Default)]
@@ -42,15 +35,11 @@ struct Dialect {
     /// What the tenant's status says, as far as this version knows the names.
     shown: Quirks,
     /// What it does not say yet, and when that was first seen here.
-    noted: Vec<(Quirk, Timestamp)>,
+    noted: Noted,
 }
 
-/// What a tenant's status should show and does not yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Due {
-    tenant: TenantKey,
-    noted: Vec<(Quirk, Timestamp)>,
-}
+/// What a tenant's status should show and does not yet, and when it was first seen.
+type Noted = Vec<(Quirk, Timestamp)>;
 
 impl Dialects {
     /// Notes what a request showed, if it is new.
@@ -91,49 +80,25 @@ impl Dialects {
 
     /// Writes what is noted until `stop` is cancelled. A write that fails is repeated.
     pub async fn record(&self, client: Client, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = self.news.notified() => {}
-                () = stop.cancelled() => return,
-            }
-            loop {
-                let due = self.due();
-                if due.is_empty() {
-                    break;
-                }
-                for due in due {
-                    if let Err(error) = self.write_status(&client, &due).await {
-                        tracing::warn!(tenant = %due.tenant, %error, "what was seen of a client is not in its tenant's status yet");
-                    }
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(PAUSE) => {}
-                    () = stop.cancelled() => return,
-                }
-            }
-        }
+        let write = |tenant, noted| self.write_status(&client, tenant, noted);
+        recorder::record(&stop, || self.news.notified(), || self.due(), write, "what was seen of a client")
+            .await;
     }
 
     /// Reads the tenant afresh and writes on exactly that version: another replica may have been faster.
-    async fn write_status(&self, client: &Client, due: &Due) -> Result<(), kube::Error> {
-        let api = Api::<ScimTenant>::namespaced(client.clone(), &due.tenant.namespace);
-        let Some(tenant) = api.get_opt(&due.tenant.name).await? else {
-            self.remove(&due.tenant);
+    async fn write_status(&self, client: &Client, key: TenantKey, noted: Noted) -> Result<(), kube::Error> {
+        let api = Api::<ScimTenant>::namespaced(client.clone(), &key.namespace);
+        let Some(tenant) = api.get_opt(&key.name).await? else {
+            self.remove(&key);
             return Ok(());
         };
-        self.apply(&due.tenant, &tenant);
+        self.apply(&key, &tenant);
         let rows =
             tenant.status.as_ref().map(|status| status.observed_dialect.as_slice()).unwrap_or_default();
-        let Some(rows) = completed(rows, &due.noted) else { return Ok(()) };
-        let patch = json!({
-            "metadata": { "resourceVersion": tenant.metadata.resource_version },
-            "status": { "observedDialect": rows },
-        });
-        let params =
-            PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        match api.patch_status(&due.tenant.name, &params, &Patch::Merge(patch)).await {
+        let Some(rows) = completed(rows, &noted) else { return Ok(()) };
+        match recorder::patch_status(client, &key, &tenant, json!({ "observedDialect": rows })).await {
             Ok(written) => {
-                self.apply(&due.tenant, &written);
+                self.apply(&key, &written);
                 Ok(())
             }
             // Somebody else wrote in between. What is due stays due, and is written on what they left.
@@ -142,10 +107,10 @@ impl Dialects {
         }
     }
 
-    fn due(&self) -> Vec<Due> {
+    fn due(&self) -> Vec<(TenantKey, Noted)> {
         let known = self.read();
         let due = known.iter().filter(|(_, dialect)| !dialect.noted.is_empty());
-        due.map(|(key, dialect)| Due { tenant: key.clone(), noted: dialect.noted.clone() }).collect()
+        due.map(|(key, dialect)| (key.clone(), dialect.noted.clone())).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantKey, Dialect>> {
@@ -212,7 +177,7 @@ mod tests {
         let dialects = Dialects::default();
         dialects.note(&key(), only(Quirk::StringBooleans), at(1));
         dialects.note(&key(), only(Quirk::StringBooleans), at(2));
-        assert_eq!(dialects.due(), [Due { tenant: key(), noted: vec![(Quirk::StringBooleans, at(1))] }]);
+        assert_eq!(dialects.due(), [(key(), vec![(Quirk::StringBooleans, at(1))])]);
     }
 
     #[test]

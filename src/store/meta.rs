@@ -1,7 +1,7 @@
 //! The metadata of objects that the receiver writes.
 
 use jiff::Timestamp;
-use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{DeleteParams, ObjectMeta, PatchParams, PostParams, Preconditions};
 use uuid::Uuid;
 
 use super::{membership::Id, tenant::TenantKey};
@@ -51,6 +51,11 @@ pub(super) fn adopt(metadata: &mut ObjectMeta, tenant: &TenantKey) {
 /// Every write says that it was ours.
 pub(super) fn post_params() -> PostParams {
     PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+/// The same of a patch.
+pub(super) fn patch_params() -> PatchParams {
+    PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 /// Delete exactly this version of this object.

@@ -19,6 +19,7 @@ pub mod namespaces;
 mod page;
 mod passwords;
 mod peers;
+mod recorder;
 mod retry;
 pub mod rules;
 mod searched;

@@ -3,65 +3,33 @@
 //! A use costs the request nothing but an atomic store. The status is written at the first use at once (a person
 //! who has just pasted the token waits for it), then at most every five minutes per token.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, Client};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Tenants,
+    Tenants, recorder,
     tenants::{USE_GRANULARITY_SECONDS, Use},
 };
-use crate::api::{ScimTenant, TokenStatus, names};
-
-/// After a failed write, and after a write that the watch has not shown us yet.
-const PAUSE: Duration = Duration::from_secs(1);
+use crate::api::{ScimTenant, TokenStatus};
 
 /// Records uses until `stop` is cancelled. A write that fails is repeated; uses are never lost before shutdown.
 pub async fn record_uses(client: Client, tenants: &Tenants, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tenants.wait_for_use() => {}
-            () = stop.cancelled() => return,
-        }
-        loop {
-            let due = tenants.due_uses();
-            if due.is_empty() {
-                break;
-            }
-            for used in due {
-                if let Err(error) = record(&client, &used).await {
-                    tracing::warn!(tenant = %used.tenant, %error, "the last use of a token is not in its tenant's status yet");
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-    }
+    let due = || tenants.due_uses().into_iter().map(|used| (used.tenant.clone(), used)).collect();
+    let write = |_, used| record(&client, used);
+    recorder::record(&stop, || tenants.wait_for_use(), due, write, "the last use of a token").await;
 }
 
-/// Reads the tenant afresh and writes on exactly that version: another replica, or a rotation, may have been faster.
-async fn record(client: &Client, used: &Use) -> Result<(), kube::Error> {
+/// Reads the tenant afresh and writes on exactly that version.
+async fn record(client: &Client, used: Use) -> Result<(), kube::Error> {
     let api = Api::<ScimTenant>::namespaced(client.clone(), &used.tenant.namespace);
     let Some(tenant) = api.get_opt(&used.tenant.name).await? else { return Ok(()) };
-    let Some(tokens) = tenant.status.as_ref().and_then(|status| with_use(&status.tokens, used)) else {
+    let Some(tokens) = tenant.status.as_ref().and_then(|status| with_use(&status.tokens, &used)) else {
         return Ok(());
     };
-    let patch = json!({
-        "metadata": { "resourceVersion": tenant.metadata.resource_version },
-        "status": { "tokens": tokens },
-    });
-    let params =
-        PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_status(&used.tenant.name, &params, &Patch::Merge(patch)).await?;
+    recorder::patch_status(client, &used.tenant, &tenant, json!({ "tokens": tokens })).await?;
     tracing::debug!(tenant = %used.tenant, "recorded the last use of a token");
     Ok(())
 }

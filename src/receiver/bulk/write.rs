@@ -11,6 +11,7 @@ use crate::{
         users,
     },
     scim::{ScimError, bulk::Endpoint, version::Conditions},
+    store::Access,
 };
 
 /// What operations are carried out on.
@@ -43,14 +44,14 @@ impl Writer<'_> {
     }
 
     pub(super) async fn create(&self, endpoint: Endpoint, data: Value) -> Result<Written, ReceiverError> {
-        let (state, tenant) = (self.state, &self.granted.tenant);
+        let (state, access) = (self.state, &self.granted.access);
         Ok(match endpoint {
             Endpoint::Users => {
-                let user = users::write_new(state, tenant, data).await?;
+                let user = users::write_new(state, access, data).await?;
                 Written { id: user.id().to_owned(), version: user.version() }
             }
             Endpoint::Groups => {
-                let team = groups::write_new(state, tenant, data).await?;
+                let team = groups::write_new(state, access, data).await?;
                 Written { id: team.id().to_owned(), version: team.version() }
             }
         })
@@ -64,10 +65,10 @@ impl Writer<'_> {
         conditions: &Conditions,
         data: Value,
     ) -> Result<String, ReceiverError> {
-        let (state, tenant) = (self.state, &self.granted.tenant);
+        let (state, access) = (self.state, &self.granted.access);
         Ok(match endpoint {
-            Endpoint::Users => users::write_whole(state, tenant, id, conditions, data).await?.version(),
-            Endpoint::Groups => groups::write_whole(state, tenant, id, conditions, data).await?.version(),
+            Endpoint::Users => users::write_whole(state, access, id, conditions, data).await?.version(),
+            Endpoint::Groups => groups::write_whole(state, access, id, conditions, data).await?.version(),
         })
     }
 
@@ -79,10 +80,10 @@ impl Writer<'_> {
         conditions: &Conditions,
         data: Value,
     ) -> Result<String, ReceiverError> {
-        let (state, tenant) = (self.state, &self.granted.tenant);
+        let (state, access) = (self.state, &self.granted.access);
         Ok(match endpoint {
-            Endpoint::Users => users::write_changes(state, tenant, id, conditions, data).await?.version(),
-            Endpoint::Groups => groups::write_changes(state, tenant, id, conditions, data).await?.version(),
+            Endpoint::Users => users::write_changes(state, access, id, conditions, data).await?.version(),
+            Endpoint::Groups => groups::write_changes(state, access, id, conditions, data).await?.version(),
         })
     }
 
@@ -92,8 +93,7 @@ impl Writer<'_> {
         id: &str,
         conditions: &Conditions,
     ) -> Result<(), ReceiverError> {
-        let (store, tenant) = (&self.state.store, &self.granted.tenant);
-        let rules = self.state.rules(tenant);
+        let (store, Access { tenant, rules, .. }) = (&self.state.store, &self.granted.access);
         match endpoint {
             Endpoint::Users => store.delete_user(tenant, id, conditions, &rules.users.unique).await?,
             Endpoint::Groups => store.delete_team(tenant, id, conditions, &rules.groups.unique).await?,

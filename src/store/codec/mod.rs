@@ -57,15 +57,14 @@ fn says_exactly<T: Serialize + DeserializeOwned>(
     parsed.and_then(serde_json::to_value).is_ok_and(|back| back.get(field) == Some(value))
 }
 
-/// Adds what `spec.attributes` holds. Text that is no JSON (people may declare anything) is shown as a string.
+/// Adds what `spec.attributes` holds.
 fn add_rest(document: &mut Map<String, Value>, rest: &BTreeMap<String, String>) {
-    let values = rest.keys().filter_map(|name| Some((name.clone(), rest_value(rest, name)?)));
-    document.extend(values);
+    document.extend(rest.iter().map(|(name, text)| (name.clone(), rest_value(text))));
 }
 
-/// One attribute that `spec.attributes` holds.
-fn rest_value(rest: &BTreeMap<String, String>, name: &str) -> Option<Value> {
-    rest.get(name).map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
+/// One attribute that `spec.attributes` holds. Text that is no JSON (people may declare anything) is shown as a string.
+fn rest_value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 /// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.

@@ -46,7 +46,7 @@ pub(in crate::store) fn team_attribute(spec: &TeamSpec, name: &str) -> Option<Va
         "displayName" => Some(json!(spec.display_name)),
         "externalId" if spec.external_id.is_some() => Some(json!(spec.external_id)),
         "schemas" => team_document(spec).shift_remove("schemas"),
-        _ => rest_value(&spec.attributes, name),
+        _ => spec.attributes.get(name).map(|text| rest_value(text)),
     }
 }
 

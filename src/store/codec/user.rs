@@ -80,7 +80,7 @@ pub(in crate::store) fn user_attribute(spec: &UserSpec, attribute: &str) -> Opti
         enterprise,
     } = spec;
     // What a field can't say exactly is in the rest, and then not in the field.
-    rest_value(attributes, attribute).or_else(|| match attribute {
+    attributes.get(attribute).map(|text| rest_value(text)).or_else(|| match attribute {
         "schemas" => user_document(spec).shift_remove("schemas"),
         "userName" => value(user_name),
         "externalId" => value(external_id),

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, Preconditions},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use crate::{
     api::names,
     store::{
         api_error::{CallError, call, is_conflict, is_not_found},
-        meta::post_params,
+        meta::{patch_params, post_params},
     },
 };
 
@@ -83,9 +83,7 @@ impl Leases {
     /// Renews a Lease of ours; gives back its new version.
     pub(super) async fn renew(&self, name: &str) -> Result<String, CallError> {
         let patch = json!({"spec": {"renewTime": MicroTime(Timestamp::now())}});
-        let params =
-            PatchParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let lease = call(self.api.patch(name, &params, &Patch::Merge(patch))).await?;
+        let lease = call(self.api.patch(name, &patch_params(), &Patch::Merge(patch))).await?;
         Ok(lease.resource_version().unwrap_or_default())
     }
 
