@@ -14,21 +14,50 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-struct Row {
-    figure: &'static str,
-    target: Duration,
-    measured: Duration,
+/// One figure, as it is printed.
+pub struct Row {
+    pub figure: String,
+    /// With its bound: `< 10 us`, `>= 0.8 x`.
+    pub target: String,
+    pub measured: String,
+    /// What else was measured in the same run to compare with, and the ratio to it.
+    pub beside: String,
+    pub met: bool,
 }
 
 impl Table {
+    pub fn push(&mut self, row: Row) {
+        // Shown as it comes, for those who wait.
+        eprintln!("{}", row.line());
+        self.rows.push(row);
+    }
+
+    /// A figure that must be below its target, with what it is counted in.
+    pub fn at_most(&mut self, figure: &str, target: f64, measured: f64, unit: &str) {
+        let met = measured <= target;
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: format!("<= {} {unit}", short(target)),
+            measured: format!("{} {unit}", short(measured)),
+            beside: String::new(),
+            met,
+        });
+    }
+
+    /// A figure that must be at least `target` times what `rival` reached in the same run.
+    pub fn at_least_times(&mut self, figure: &str, target: f64, measured: f64, rival: (&str, f64), unit: &str) {
+        let ratio = measured / rival.1;
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: format!(">= {} x", short(target)),
+            measured: format!("{} {unit}", short(measured)),
+            beside: format!("{} x {} ({} {unit})", short(ratio), rival.0, short(rival.1)),
+            met: ratio >= target,
+        });
+    }
+
     /// Measures how long one call takes: the fastest of several rounds of `calls` calls each.
-    pub fn measure<T>(
-        &mut self,
-        figure: &'static str,
-        target: Duration,
-        calls: u32,
-        mut call: impl FnMut() -> T,
-    ) {
+    pub fn measure<T>(&mut self, figure: &str, target: Duration, calls: u32, mut call: impl FnMut() -> T) {
         let rounds = (0..ROUNDS).map(|_| {
             let start = Instant::now();
             for _ in 0..calls {
@@ -37,30 +66,50 @@ impl Table {
             start.elapsed() / calls
         });
         let measured = rounds.min().unwrap_or(Duration::MAX);
-        self.rows.push(Row { figure, target, measured });
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: format!("< {}", time(target)),
+            measured: time(measured),
+            beside: String::new(),
+            met: measured < target,
+        });
     }
 
     pub fn all_met(&self) -> bool {
-        self.rows.iter().all(Row::is_met)
+        self.rows.iter().all(|row| row.met)
     }
 
     pub fn print(&self) {
-        println!("{:<72} {:>10} {:>10}", "figure", "target", "measured");
+        println!("{:<60} {:>12} {:>14}  {}", "figure", "target", "measured", "beside it, in the same run");
         for row in &self.rows {
-            let Row { figure, target, measured } = row;
-            let verdict = if row.is_met() { "" } else { "  MISSED" };
-            println!("{figure:<72} {:>10} {:>10}{verdict}", shown(*target), shown(*measured));
+            println!("{}", row.line());
         }
     }
 }
 
 impl Row {
-    fn is_met(&self) -> bool {
-        self.measured < self.target
+    fn line(&self) -> String {
+        let Self { figure, target, measured, beside, met } = self;
+        let verdict = if *met { "" } else { "  MISSED" };
+        format!("{figure:<60} {target:>12} {measured:>14}  {beside}{verdict}").trim_end().to_owned()
     }
 }
 
-fn shown(time: Duration) -> String {
+/// A time in the unit that reads best.
+pub fn time(time: Duration) -> String {
     let micros = time.as_secs_f64() * 1e6;
-    if micros < 1000.0 { format!("{micros:.1} us") } else { format!("{:.1} ms", micros / 1000.0) }
+    match micros {
+        ..1000.0 => format!("{micros:.1} us"),
+        ..1e6 => format!("{:.1} ms", micros / 1e3),
+        _ => format!("{:.1} s", micros / 1e6),
+    }
+}
+
+/// A number with three digits that say something.
+fn short(number: f64) -> String {
+    match number.abs() {
+        100.0.. => format!("{number:.0}"),
+        10.0.. => format!("{number:.1}"),
+        _ => format!("{number:.2}"),
+    }
 }

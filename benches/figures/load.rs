@@ -1,0 +1,144 @@
+//! A load generator: requests over kept-alive connections, each answer awaited before the next request of its
+//! connection.
+//!
+//! Ours and every rival are asked by this one, with the same requests, in one run.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures::future::try_join_all;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// What goes wrong with a load at all; a status is not an error here.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A server that is asked: `127.0.0.1:8080`, and what goes into `Authorization`.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub address: String,
+    pub authorization: String,
+}
+
+/// One request; the path with its query as it goes over the wire.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub method: &'static str,
+    pub path: String,
+    pub body: String,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// From the first request to the last answer.
+    pub took: Duration,
+    /// How long each answer took, sorted.
+    pub latencies: Vec<Duration>,
+    pub statuses: BTreeMap<u16, usize>,
+}
+
+impl Server {
+    /// Asks `count` requests, as `ask` makes them from 0 on, over `connections` connections.
+    pub async fn load(
+        &self,
+        connections: usize,
+        count: usize,
+        ask: impl Fn(usize) -> Ask + Sync,
+    ) -> Result<Outcome, Failure> {
+        let next = AtomicUsize::new(0);
+        let started = Instant::now();
+        let lanes = (0..connections).map(|_| self.lane(&next, count, &ask));
+        let lanes = try_join_all(lanes).await?;
+        let took = started.elapsed();
+        let mut outcome = Outcome { took, ..Outcome::default() };
+        for (latency, status) in lanes.into_iter().flatten() {
+            outcome.latencies.push(latency);
+            *outcome.statuses.entry(status.as_u16()).or_default() += 1;
+        }
+        outcome.latencies.sort_unstable();
+        Ok(outcome)
+    }
+
+    /// One request on a connection of its own, with its answer.
+    pub async fn once(&self, ask: Ask) -> Result<(StatusCode, Bytes), Failure> {
+        self.send(&mut self.connect().await?, ask).await
+    }
+
+    async fn lane(
+        &self,
+        next: &AtomicUsize,
+        count: usize,
+        ask: &(impl Fn(usize) -> Ask + Sync),
+    ) -> Result<Vec<(Duration, StatusCode)>, Failure> {
+        let mut connection = self.connect().await?;
+        let mut answers = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return Ok(answers);
+            }
+            let ask = ask(number);
+            if connection.is_closed() {
+                connection = self.connect().await?;
+            }
+            let started = Instant::now();
+            let (status, _) = self.send(&mut connection, ask).await?;
+            answers.push((started.elapsed(), status));
+        }
+    }
+
+    async fn connect(&self) -> Result<http1::SendRequest<Full<Bytes>>, Failure> {
+        let stream = TcpStream::connect(&self.address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // It ends with its sender; what breaks it, the sender is told.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn send(
+        &self,
+        connection: &mut http1::SendRequest<Full<Bytes>>,
+        ask: Ask,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let Ask { method, path, body } = ask;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.address)
+            .header(header::AUTHORIZATION, &self.authorization)
+            .header(header::CONTENT_TYPE, "application/scim+json")
+            .body(Full::from(body))?;
+        connection.ready().await?;
+        let response = connection.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+}
+
+impl Outcome {
+    /// Requests per second.
+    pub fn rate(&self) -> f64 {
+        let count: usize = self.statuses.values().sum();
+        count as f64 / self.took.as_secs_f64()
+    }
+
+    /// What `share` of the answers took at most, such as 0.99.
+    pub fn within(&self, share: f64) -> Duration {
+        let last = self.latencies.len().saturating_sub(1);
+        self.latencies.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+    }
+
+    /// Panics unless every answer had this status.
+    pub fn all(self, status: u16) -> Self {
+        assert_eq!(self.statuses.keys().collect::<Vec<_>>(), [&status], "{:?}", self.statuses);
+        self
+    }
+}
