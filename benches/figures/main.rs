@@ -9,11 +9,19 @@
 )]
 
 mod directory;
+mod gauge;
+mod load;
+mod memory;
+mod people;
 mod protocol;
+mod scale;
+mod selection;
+mod system;
 mod table;
 
 use std::process::ExitCode;
 
+use selection::Selection;
 use table::Table;
 
 fn main() -> ExitCode {
@@ -21,8 +29,11 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--test") {
         return ExitCode::SUCCESS;
     }
-    let mut table = Table::default();
-    protocol::measure(&mut table);
+    let (selection, mut table) = (Selection::from_environment(), Table::default());
+    if selection.has("protocol") {
+        protocol::measure(&mut table);
+    }
+    scale::measure(&mut table, &selection).unwrap();
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
