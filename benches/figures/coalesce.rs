@@ -67,7 +67,7 @@ async fn swaps_per_second(teams: Api<Team>) -> Result<f64, Failure> {
     try_join_all((0..CLIENTS).map(|_| swap(&teams, &team, &next))).await?;
     let took = started.elapsed();
     assert_eq!(teams.get(&team).await?.spec.membership.added.len(), SWAPS, "everybody is there");
-    Ok(SWAPS as f64 / took.as_secs_f64())
+    Ok(f64::from(u32::try_from(SWAPS)?) / took.as_secs_f64())
 }
 
 /// One client, who adds one member after the other.

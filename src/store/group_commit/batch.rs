@@ -135,17 +135,18 @@ impl<'a> Batch<'a> {
         check: impl FnOnce(&[MemberChange]) -> Result<(), ScimError>,
     ) -> Result<bool, StoreError> {
         check_version(&change.conditions, &self.team.version())?;
-        let (document, moves) = (change.apply)(self.team.document())?;
-        let named = moves.iter().map(|it| self.named_by(it)).sum::<usize>();
+        let (document, changes) = (change.apply)(self.team.document())?;
+        let named = changes.iter().map(|it| self.named_by(it)).sum::<usize>();
         let spec = spec(&self.spec, document)?;
         let changes_team = spec != self.spec;
         if self.holds == Holds::Moves && (changes_team || self.named + named > MOST_MEMBERS) {
             return Ok(false);
         }
-        check(&moves)?;
-        // All of them are made, whether or not one has moved somebody already.
-        let moved = moves.iter().filter(|it| self.pending.make(it)).count() > 0;
-        let is_effective = changes_team || moved;
+        check(&changes)?;
+        let mut is_effective = changes_team;
+        for change in &changes {
+            is_effective |= self.pending.make(change);
+        }
         if is_effective && !may_be_written(self.team.object()) {
             // Nothing before it has changed anything either, so nothing else is lost.
             self.pending = Pending::on(self.members);
