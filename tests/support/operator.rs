@@ -65,6 +65,14 @@ impl Operator {
         Self { namespace, url, admin, client, arguments, kubeconfig, process: None }
     }
 
+    /// Lets it reach the API server under another URL, from its next start on.
+    pub fn reach_through(&mut self, url: &str) {
+        let text = std::fs::read_to_string(&self.kubeconfig).unwrap().replace(plane().url(), url);
+        // Beside the other, as it names files that are there.
+        self.kubeconfig.set_extension("through");
+        std::fs::write(&self.kubeconfig, text).unwrap();
+    }
+
     /// Starts the process, and waits until it is ready.
     pub async fn launch(&mut self) {
         self.spawn();
