@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a name may be blocked by what a crash has left.
 const FREE_WITHIN: Duration = Duration::from_secs(60);

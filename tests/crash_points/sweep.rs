@@ -68,19 +68,21 @@ async fn attempt<O: Operation>(lane: &mut Lane, operation: &O, number: usize, at
         operation.settle(&lane.site, &subject).await;
     };
     let mut work = std::pin::pin!(work);
-    let killed = tokio::select! {
-        () = &mut work => false,
-        () = lane.site.proxy.cut() => true,
+    let acknowledged = tokio::select! {
+        () = &mut work => true,
+        () = lane.site.proxy.cut() => false,
     };
-    let end = if lane.site.proxy.writes().len() < at.0 { End::Through } else { End::Cut };
-    if killed {
+    let end = if lane.site.proxy.let_be() { End::Cut } else { End::Through };
+    if end == End::Cut && at.1 == Cut::Kill {
         lane.site.up.send_replace(false);
         lane.operator.kill();
         lane.site.proxy.renew();
         lane.operator.launch().await;
         operation.look(&lane.site, &subject).await;
         lane.site.up.send_replace(true);
-        work.await;
+        if !acknowledged {
+            work.await;
+        }
     }
     operation.check(&lane.site, &subject).await;
     end

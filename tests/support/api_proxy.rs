@@ -119,6 +119,14 @@ impl ApiProxy {
         lock(&self.line().ledger).writes.clone()
     }
 
+    /// Cuts nothing any more. Whether it has come to that.
+    pub fn let_be(&self) -> bool {
+        let line = self.line();
+        let mut ledger = lock(&line.ledger);
+        let cut = ledger.cut_at.take();
+        cut.is_some_and(|(at, _)| at <= ledger.writes.len())
+    }
+
     /// Whether writes are being counted, and the operator is still the same process.
     pub fn is_counting(&self) -> bool {
         lock(&self.line().ledger).cut_at.is_some()
