@@ -114,7 +114,7 @@ impl Operation for Rename {
     async fn look(&self, site: &Site, group: &Group) {
         let name = name_of(site, group).await;
         assert!([group.name.clone(), renamed(&group.name)].contains(&name), "{name}");
-        assert_eq!(site.find("/Groups", "displayName", &name).await, [group.id.clone()]);
+        assert_eq!(site.find("/Groups", "displayName", &name).await, [group.id.as_str()]);
         assert_eq!(site.members(&group.id).await, ids(&group.people[..2]).into_iter().collect());
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::{
     api_proxy::ApiProxy,
+    leftovers::Auditor,
     operator::{Operator, eventually, plane},
     scim::{Scim, named, patch, user},
 };
@@ -26,7 +27,7 @@ use crate::{
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a name may be blocked by what a crash has left.
-const FREE_WITHIN: Duration = Duration::from_secs(60);
+const FREE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How many different groups the app grants something to, in a whole test.
 const GRANTED: usize = 90;
@@ -44,6 +45,7 @@ pub struct Site {
     pub client: Client,
     pub namespace: String,
     pub up: watch::Sender<bool>,
+    pub auditor: Auditor,
     scim: Scim,
 }
 
@@ -59,7 +61,8 @@ impl Lane {
         tokio::task::spawn_blocking(move || plane().kubectl(&["create", "namespace", &shop]).unwrap())
             .await
             .unwrap();
-        let site = Site { proxy, client, namespace, up: watch::Sender::new(true), scim };
+        let auditor = Auditor::start(&client, &namespace).await;
+        let site = Site { proxy, client, namespace, up: watch::Sender::new(true), auditor, scim };
         site.declare_app().await;
         Self { operator, site }
     }

@@ -52,7 +52,7 @@ pub async fn everywhere<O: Operation>(mut lane: Lane, operation: O) -> Lane {
             number += 1;
             if ended == End::Through {
                 assert!(write > 1, "{} has written nothing", O::NAME);
-                println!("{}, {cut:?} at each of {} writes", O::NAME, write - 1);
+                eprintln!("{}, {cut:?} at each of {} writes", O::NAME, write - 1);
                 break;
             }
         }
@@ -84,6 +84,7 @@ async fn attempt<O: Operation>(lane: &mut Lane, operation: &O, number: usize, at
             work.await;
         }
     }
+    lane.site.auditor.every_name_is_claimed().await;
     operation.check(&lane.site, &subject).await;
     end
 }

@@ -67,7 +67,7 @@ impl Operation for Rename {
     async fn look(&self, site: &Site, person: &Person) {
         let name = name_of(site, &person.id).await;
         assert!([person.name.clone(), renamed(&person.name)].contains(&name), "{name}");
-        assert_eq!(site.find("/Users", "userName", &name).await, [person.id.clone()]);
+        assert_eq!(site.find("/Users", "userName", &name).await, [person.id.as_str()]);
     }
 
     async fn settle(&self, site: &Site, person: &Person) {
@@ -104,7 +104,7 @@ impl Operation for Swap {
         let names = [name_of(site, &a.id).await, name_of(site, &b.id).await];
         assert_ne!(names[0], names[1]);
         for (name, id) in names.iter().zip([&a.id, &b.id]) {
-            assert_eq!(site.find("/Users", "userName", name).await, [id.clone()]);
+            assert_eq!(site.find("/Users", "userName", name).await, [id.as_str()]);
         }
     }
 
@@ -175,7 +175,7 @@ impl Operation for Delete {
 
     async fn look(&self, site: &Site, person: &Person) {
         let found = site.find("/Users", "userName", &person.name).await;
-        assert!(found.is_empty() || found == [person.id.clone()]);
+        assert!(found.is_empty() || found == [person.id.as_str()]);
     }
 
     async fn settle(&self, site: &Site, person: &Person) {

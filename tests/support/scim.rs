@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::operator::eventually;
 
 /// How long a tenant may take on a busy machine until it can be used.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a tenant is reached, and a token for it.
 #[derive(Clone, Debug)]
