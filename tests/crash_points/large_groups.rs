@@ -124,7 +124,7 @@ async fn until_slices(site: &Site, group: &Group, expected: usize) {
     let labels = format!("{}={}", names::LABEL_TEAM, group.id);
     eventually("old slices are gone", PATIENCE, || async {
         let there = site.all::<MembershipSlice>(&labels).await.len();
-        (there == expected || !site.proxy.is_counting()).then_some(())
+        (there == expected || site.proxy.has_cut()).then_some(())
     })
     .await;
 }

@@ -31,6 +31,9 @@ pub trait Operation {
     async fn check(&self, site: &Site, subject: &Self::Subject);
 }
 
+/// How much of the operator's log is shown when an attempt fails.
+const LOG_LINES: usize = 60;
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -46,7 +49,10 @@ pub async fn everywhere<O: Operation>(mut lane: Lane, operation: O) -> Lane {
         for write in 1.. {
             let attempt = AssertUnwindSafe(attempt(&mut lane, &operation, number, (write, cut)));
             let ended = attempt.catch_unwind().await.unwrap_or_else(|panic| {
-                eprintln!("{}, {cut:?} at write {write} of {:#?}", O::NAME, lane.site.proxy.writes());
+                let (writes, log) = (lane.site.proxy.writes(), lane.operator.log());
+                let tail: Vec<&str> = log.lines().rev().take(LOG_LINES).collect();
+                eprintln!("{}, {cut:?} at write {write} of {writes:#?}", O::NAME);
+                eprintln!("the operator's log, the last line first:\n{}", tail.join("\n"));
                 std::panic::resume_unwind(panic)
             });
             number += 1;

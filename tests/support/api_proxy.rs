@@ -127,9 +127,11 @@ impl ApiProxy {
         cut.is_some_and(|(at, _)| at <= ledger.writes.len())
     }
 
-    /// Whether writes are being counted, and the operator is still the same process.
-    pub fn is_counting(&self) -> bool {
-        lock(&self.line().ledger).cut_at.is_some()
+    /// Whether it has come to the cut, or the operator is another process since.
+    pub fn has_cut(&self) -> bool {
+        let line = self.line();
+        let ledger = lock(&line.ledger);
+        ledger.cut_at.is_none_or(|(at, _)| at <= ledger.writes.len())
     }
 
     /// Resolves when the line was cut by [`Cut::Kill`].
@@ -206,13 +208,21 @@ async fn handle(state: Arc<State>, line: Arc<Line>, request: Request<Incoming>) 
     for name in [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
         parts.headers.remove(name);
     }
-    let answer = state.server.send(Request::from_parts(parts, Body::from(body))).await;
-    match cut {
-        Some(Cut::Kill) => drop(line.passes.send_replace(Passes::Nothing)),
-        Some(Cut::TimeOut) if answer.is_ok() => return Ok(time_out()),
-        Some(Cut::TimeOut) | None => {}
+    let sent = {
+        let (state, line) = (Arc::clone(&state), Arc::clone(&line));
+        async move {
+            let answer = state.server.send(Request::from_parts(parts, Body::from(body))).await;
+            if cut == Some(Cut::Kill) {
+                line.passes.send_replace(Passes::Nothing);
+            }
+            answer.map_err(|_| Silence)
+        }
+    };
+    // A task of its own, as it ends even if the operator no longer wants the answer.
+    let answer = tokio::spawn(sent).await.map_err(|_| Silence)??;
+    if cut == Some(Cut::TimeOut) {
+        return Ok(time_out());
     }
-    let answer = answer.map_err(|_| Silence)?;
     if is_write && *line.passes.borrow() == Passes::AllButAnswers {
         return Err(Silence);
     }
