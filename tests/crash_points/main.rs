@@ -13,6 +13,7 @@ mod api_proxy;
 #[allow(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/operator.rs"]
 mod operator;
+#[allow(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/scim.rs"]
 mod scim;
 

@@ -100,7 +100,7 @@ impl Operator {
         let more = ["--peers", "--peer-listen", &address, "--peer-address", &address];
         self.arguments.extend(more.map(str::to_owned));
         let at = self.arguments.iter().position(|it| it == "--lease-duration").unwrap();
-        self.arguments[at + 1] = lease_duration.to_owned();
+        lease_duration.clone_into(&mut self.arguments[at + 1]);
         self.ports.push(port);
     }
 

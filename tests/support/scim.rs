@@ -47,6 +47,11 @@ impl Scim {
         scim
     }
 
+    /// The token, for whoever makes requests by themselves.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Sends a request. `None` if there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
         let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);

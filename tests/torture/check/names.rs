@@ -46,7 +46,8 @@ impl Object for Ownership {
     fn apply(owners: &Self::State, op: &NamesOp) -> Option<Self::State> {
         let is_there = |who: &String| owners.values().any(|owner| owner == who);
         let others = |name: &String, who: &String| owners.get(name).is_some_and(|owner| owner != who);
-        let without = |who: &String| owners.clone().into_iter().filter(move |(_, owner)| owner != who).collect();
+        let without =
+            |who: &String| owners.clone().into_iter().filter(move |(_, owner)| owner != who).collect();
         match op {
             NamesOp::Taken { who, name } => others(name, who).then(|| owners.clone()),
             NamesOp::Create { who, name } if is_there(who) || others(name, who) => None,
@@ -71,7 +72,9 @@ impl fmt::Display for NamesOp {
             Self::Create { who, name } => write!(formatter, "create {who} as {name}"),
             Self::Rename { who, name } => write!(formatter, "rename {who} to {name}"),
             Self::Delete { who } => write!(formatter, "delete {who}"),
-            Self::Taken { who, name } => write!(formatter, "call {who} {name}: refused, another has that name"),
+            Self::Taken { who, name } => {
+                write!(formatter, "call {who} {name}: refused, another has that name")
+            }
         }
     }
 }

@@ -49,13 +49,16 @@ impl Object for Register {
                 Some(Standing::Is(value.clone()))
             }
             (RegisterOp::Delete, Standing::Is(_)) => Some(Standing::Gone),
-            (RegisterOp::Create(_) | RegisterOp::Write(_) | RegisterOp::Delete, _) => None,
             (RegisterOp::Missed | RegisterOp::Read(None), Standing::Unborn | Standing::Gone) => {
                 Some(state.clone())
             }
-            (RegisterOp::Missed | RegisterOp::Read(None), Standing::Is(_)) => None,
             (RegisterOp::Read(Some(read)), Standing::Is(value)) => (read == value).then(|| state.clone()),
-            (RegisterOp::Read(Some(_)), Standing::Unborn | Standing::Gone) => None,
+            (RegisterOp::Create(_) | RegisterOp::Missed | RegisterOp::Read(None), Standing::Is(_))
+            | (
+                RegisterOp::Write(_) | RegisterOp::Delete | RegisterOp::Read(Some(_)),
+                Standing::Unborn | Standing::Gone,
+            )
+            | (RegisterOp::Create(_), Standing::Gone) => None,
             (RegisterOp::ReadOther(read), state) => {
                 (*state != Standing::Is(read.clone())).then(|| state.clone())
             }
