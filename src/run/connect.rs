@@ -81,11 +81,12 @@ mod tests {
     use super::*;
 
     /// Sends one request to a server with these answers; gives back the status, and how many requests came.
-    async fn sent(answers: &'static [u16]) -> (u16, usize) {
+    async fn sent<const N: usize>(answers: [u16; N]) -> (u16, usize) {
+        let came = Arc::new(AtomicUsize::new(0));
         let server = service_fn({
             let came = Arc::clone(&came);
             move |_: Request<Body>| {
-                let status = answers[came.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1)];
+                let status = answers[came.fetch_add(1, Ordering::Relaxed).min(N - 1)];
                 async move { Ok::<_, BoxError>(Response::builder().status(status).body(Body::empty()).unwrap()) }
             }
         });
@@ -96,14 +97,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_server_is_asked_again_a_few_times() {
-        assert_eq!(sent(&[429, 429, 201]).await, (201, 3));
-        assert_eq!(sent(&[429]).await, (429, 6));
+        assert_eq!(sent([429, 429, 201]).await, (201, 3));
+        assert_eq!(sent([429]).await, (429, 6));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_may_have_been_stored_is_not_sent_again() {
         for status in [500, 502, 503, 504] {
-            assert_eq!(sent(&[429, status].leak()).await, (status, 2));
+            assert_eq!(sent([429, status]).await, (status, 2));
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Passes {
     AllButWatches,
     /// Writes reach the server, and the connection ends without their answer.
     AllButAnswers,
+    /// Writes reach the server, and are answered 504, as if it did not know itself whether it has stored them.
+    Doubts,
     /// Nothing in either direction, and connections stay open.
     Nothing,
 }
@@ -149,6 +151,16 @@ impl ApiProxy {
     }
 }
 
+impl Passes {
+    fn lets_through(self, watches: bool) -> bool {
+        match self {
+            Self::Everything | Self::AllButAnswers | Self::Doubts => true,
+            Self::AllButWatches => !watches,
+            Self::Nothing => false,
+        }
+    }
+}
+
 impl Drop for ApiProxy {
     fn drop(&mut self) {
         self.task.abort();
@@ -198,7 +210,7 @@ async fn handle(state: Arc<State>, line: Arc<Line>, request: Request<Incoming>) 
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Silence)?.to_bytes();
     let watches = parts.uri.query().is_some_and(|query| query.contains("watch=true"));
-    line.wait(|now| now == Passes::Everything || (now != Passes::Nothing && !watches)).await;
+    line.wait(|now| now.lets_through(watches)).await;
     let write = describe(&parts.method, &parts.uri, &body);
     let is_write = write.is_some();
     let cut = match write.map(|write| line.enter(write)).transpose() {
@@ -220,13 +232,14 @@ async fn handle(state: Arc<State>, line: Arc<Line>, request: Request<Incoming>) 
     };
     // A task of its own, as it ends even if the operator no longer wants the answer.
     let answer = tokio::spawn(sent).await.map_err(|_| Silence)??;
-    if cut == Some(Cut::TimeOut) {
+    let passes = *line.passes.borrow();
+    if cut == Some(Cut::TimeOut) || (is_write && passes == Passes::Doubts) {
         return Ok(time_out());
     }
-    if is_write && *line.passes.borrow() == Passes::AllButAnswers {
+    if is_write && passes == Passes::AllButAnswers {
         return Err(Silence);
     }
-    line.wait(|now| now == Passes::Everything || (now != Passes::Nothing && !watches)).await;
+    line.wait(|now| now.lets_through(watches)).await;
     Ok(pass_on(answer, watches, line))
 }
 
@@ -241,7 +254,7 @@ fn pass_on(answer: Response<Body>, watches: bool, line: Arc<Line>) -> Answer {
     let pieces = BodyDataStream::new(body).then(move |piece| {
         let line = Arc::clone(&line);
         async move {
-            line.wait(|now| matches!(now, Passes::Everything | Passes::AllButAnswers)).await;
+            line.wait(|now| now.lets_through(true)).await;
             piece.map(Frame::data)
         }
     });

@@ -37,6 +37,8 @@ pub enum Fault {
     DelayWatches,
     /// Writes reach the API server, and their answers get lost.
     LoseAnswers,
+    /// Writes reach the API server, which says 504.
+    Doubt,
     /// Nothing reaches the API server, and nothing comes back.
     CutOff,
     /// The API server is killed, and started again.
@@ -44,8 +46,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 6] =
-        [Self::Kill, Self::Pause, Self::DelayWatches, Self::LoseAnswers, Self::CutOff, Self::ApiServer];
+    pub const ALL: [Self; 7] = [
+        Self::Kill,
+        Self::Pause,
+        Self::DelayWatches,
+        Self::LoseAnswers,
+        Self::Doubt,
+        Self::CutOff,
+        Self::ApiServer,
+    ];
 
     /// How long it lasts at most, in milliseconds.
     fn longest(self) -> usize {
@@ -53,7 +62,7 @@ impl Fault {
             Self::Kill => 2_000,
             // Beyond the lease, so that others go on without it, and it wakes in another world.
             Self::Pause | Self::DelayWatches | Self::CutOff => 5_000,
-            Self::LoseAnswers => 800,
+            Self::LoseAnswers | Self::Doubt => 800,
             Self::ApiServer => 500,
         }
     }
@@ -128,6 +137,7 @@ impl Replica {
             }
             Fault::DelayWatches => self.pass_for(Passes::AllButWatches, a_while).await,
             Fault::LoseAnswers => self.pass_for(Passes::AllButAnswers, a_while).await,
+            Fault::Doubt => self.pass_for(Passes::Doubts, a_while).await,
             Fault::CutOff => self.pass_for(Passes::Nothing, a_while).await,
             Fault::ApiServer => {
                 plane().kill(Component::ApiServer).unwrap();
