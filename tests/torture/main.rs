@@ -24,6 +24,7 @@ mod history;
 mod people;
 mod random;
 mod replicas;
+mod rolling;
 mod service;
 
 use std::{env, time::Duration};

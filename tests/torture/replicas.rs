@@ -116,6 +116,14 @@ impl Replica {
         .await;
     }
 
+    /// Ends it by SIGTERM, and starts another process.
+    pub async fn restart(&self) {
+        let mut operator = self.operator.lock().await;
+        assert!(operator.stop().await, "an operator has not ended well:\n{}", operator.log());
+        self.proxy.renew();
+        operator.spawn();
+    }
+
     /// Lets it suffer for a while, and be well again.
     pub async fn suffer(&self, fault: Fault, random: &mut Random) {
         let longest = fault.longest();
