@@ -8,6 +8,7 @@ use super::coerce::describe;
 use super::error::{ScimError, ScimType, excerpt};
 use super::filter::Filter;
 use super::fold::fold_case;
+use super::number::Worth;
 use super::path::AttrPath;
 use super::schema::{Kind, ResourceSchema, Returned, Target};
 
@@ -260,7 +261,7 @@ impl Sorter {
         match self.value(document) {
             None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => SortKey(None),
             Some(Value::Bool(value)) => SortKey(Some(Scalar::Bool(*value))),
-            Some(Value::Number(value)) => SortKey(Some(Scalar::Number(value.clone()))),
+            Some(Value::Number(value)) => SortKey(Some(Scalar::Number(Worth::of(value)))),
             Some(Value::String(text)) if self.exact => SortKey(Some(Scalar::Text(text.clone()))),
             Some(Value::String(text)) => SortKey(Some(Scalar::Text(fold_case(text)))),
         }
@@ -307,7 +308,7 @@ pub struct SortKey(Option<Scalar>);
 #[derive(Debug, Clone, PartialEq)]
 enum Scalar {
     Bool(bool),
-    Number(serde_json::Number),
+    Number(Worth),
     Text(String),
 }
 
@@ -316,9 +317,7 @@ impl Scalar {
         match (self, other) {
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
             (Self::Text(left), Self::Text(right)) => left.cmp(right),
-            (Self::Number(left), Self::Number(right)) => {
-                super::filter::compare_numbers(left, right).unwrap_or(Ordering::Equal)
-            }
+            (Self::Number(left), Self::Number(right)) => left.cmp(right),
             // One attribute has one type, so these meet only where a schema changed under stored data.
             (Self::Bool(_), _) | (Self::Number(_), Self::Text(_)) => Ordering::Less,
             (_, Self::Bool(_)) | (Self::Text(_), Self::Number(_)) => Ordering::Greater,

@@ -8,6 +8,7 @@ use crate::scim::{
     Document,
     error::ScimError,
     fold::fold_case,
+    number::Worth,
     path::AttrPath,
     schema::{Attribute, ResourceSchema, Schema, Target},
 };
@@ -79,7 +80,7 @@ impl Unique {
             Value::String(text) if text.is_empty() => None,
             Value::String(text) if self.case_exact => Some(text.clone()),
             Value::String(text) => Some(fold_case(text)),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(Worth::of(number).to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }
