@@ -31,6 +31,7 @@ pub mod path;
 pub mod project;
 pub mod rules;
 pub mod schema;
+pub mod sort;
 mod spelled;
 pub mod version;
 

@@ -5,10 +5,11 @@
 
 use std::{cmp::Ordering, fmt};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 /// The value of a number: `0.DIGITS` times ten to the power of `point`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Worth {
     negative: bool,
     /// Without zeros at either end; none at all for zero, which has no sign either.
@@ -37,6 +38,13 @@ impl Worth {
             digits,
             point: exponent.saturating_add(length(whole) - zeros),
         }
+    }
+
+    /// What the first so many of its digits are worth. Of two numbers, the smaller one stays the smaller, or equal.
+    pub(crate) fn cut(mut self, most: usize) -> Self {
+        self.digits.truncate(most);
+        self.digits.truncate(self.digits.trim_end_matches('0').len());
+        self
     }
 
     fn sign(&self) -> i8 {

@@ -56,7 +56,7 @@ pub use self::{
     tenant::TenantKey,
     tenants::{Access, Tenants},
     token::Token,
-    view::{Found, GroupView, MemberView, TeamView, UserView},
+    view::{Found, GroupView, MemberView, Placed, TeamView, UserView},
     written::Kind,
 };
 use self::{
