@@ -71,7 +71,7 @@ fn rest_value(text: &str) -> Value {
 
 /// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.
 fn schemas(core: &str, document: &Map<String, Value>) -> Value {
-    let extensions =
-        document.keys().filter(|name| name.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("urn:")));
-    std::iter::once(core).chain(extensions.map(String::as_str)).map(Value::from).collect()
+    let is_urn = |name: &str| name.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("urn:"));
+    let extensions = document.iter().filter(|(name, value)| is_urn(name) && value.is_object());
+    std::iter::once(core).chain(extensions.map(|(name, _)| name.as_str())).map(Value::from).collect()
 }
