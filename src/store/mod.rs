@@ -24,6 +24,7 @@ mod retry;
 pub mod rules;
 mod searched;
 mod select;
+mod shared;
 mod slices;
 pub mod sweep;
 mod teams;
@@ -53,6 +54,7 @@ pub use self::{
     peers::PeerOptions,
     rules::TenantRules,
     select::Selection,
+    shared::SharedValues,
     tenant::TenantKey,
     tenants::{Access, Tenants},
     token::Token,

@@ -54,6 +54,11 @@ impl Unique {
         &self.path
     }
 
+    /// The attribute, or the extension, that a document must hold to have a value.
+    pub fn top_level(&self) -> &str {
+        self.place.urn.as_ref().unwrap_or(&self.place.name)
+    }
+
     /// Whether the case of letters counts.
     pub fn is_case_exact(&self) -> bool {
         self.case_exact
