@@ -20,7 +20,7 @@ pub(super) enum Operand {
     Exact(Op, String),
     Folded(Op, String),
     Bool(Op, bool),
-    Number(Op, Worth),
+    Number(Op, Box<Worth>),
     Instant(Op, Timestamp),
 }
 
@@ -56,7 +56,7 @@ impl Operand {
                 wrong("is not defined: the attribute is a boolean, compare it with eq true or eq false")
             }
             (Kind::Integer | Kind::Decimal, Literal::Number(value)) if is_equality(op) || ordered => {
-                Ok(Self::Number(op, Worth::of(value)))
+                Ok(Self::Number(op, Box::new(Worth::of(value))))
             }
             (Kind::Integer | Kind::Decimal, _) => {
                 wrong("takes a number, compared with eq, ne, gt, ge, lt or le")
@@ -101,7 +101,9 @@ impl Operand {
             (Self::Exact(op, wanted), Value::String(found)) => compare_text(*op, found, wanted),
             (Self::Folded(op, wanted), Value::String(found)) => compare_folded(*op, found, wanted),
             (Self::Bool(op, wanted), Value::Bool(found)) => (found == wanted) == (*op == Op::Eq),
-            (Self::Number(op, wanted), Value::Number(found)) => ordered(*op, Worth::of(found).cmp(wanted)),
+            (Self::Number(op, wanted), Value::Number(found)) => {
+                ordered(*op, Worth::of(found).cmp(wanted.as_ref()))
+            }
             (Self::Instant(op, wanted), Value::String(found)) => {
                 instant::parse(found).is_some_and(|found| ordered(*op, found.cmp(wanted)))
             }
