@@ -156,16 +156,13 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_as_it_was_made() {
         let scope = scope(&["acme/okta", "Users", ""], 100);
-        let sorter =
-            Sorter::new(&AttrPath::parse("title").unwrap(), SortOrder::Descending, &ResourceSchema::user());
+        let by = AttrPath::parse("title").unwrap();
+        let sorter = Sorter::new(&by, SortOrder::Descending, &ResourceSchema::user()).unwrap();
         let longest = Document::from_iter([("title".to_owned(), "\u{7}".repeat(10_000).into())]);
-        let sorted = Position { key: sorter.unwrap().key(&longest), ..position(&"i".repeat(253)) };
-        for cursor in [
-            Cursor::First,
-            Cursor::After(position("0192")),
-            Cursor::Before(position("")),
-            Cursor::After(sorted),
-        ] {
+        let far = Position { key: sorter.key(&longest), ..position(&"i".repeat(253)) };
+        for cursor in
+            [Cursor::First, Cursor::After(position("0192")), Cursor::Before(position("")), Cursor::After(far)]
+        {
             let text = scope.seal(cursor.clone());
             assert!(text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it)), "{text}");
             assert_eq!(scope.open(&text).unwrap(), cursor);

@@ -152,14 +152,14 @@ impl<'s> Reader<'s> {
                 return Ok(());
             }
         };
-        self.own_extension(urn, fields)
+        self.own_extension(&urn, fields)
     }
 
     /// Adds to an extension what no schema knows of it.
-    fn own_extension(&mut self, urn: String, fields: Map<String, Value>) -> Result<(), ScimError> {
+    fn own_extension(&mut self, urn: &str, fields: Map<String, Value>) -> Result<(), ScimError> {
         let document = &mut self.result.document;
-        let named = document.keys().find(|key| key.eq_ignore_ascii_case(&urn)).cloned();
-        match document.entry(named.unwrap_or_else(|| urn.clone())).or_insert_with(|| Map::new().into()) {
+        let named = document.keys().find(|key| key.eq_ignore_ascii_case(urn)).cloned();
+        match document.entry(named.unwrap_or_else(|| urn.to_owned())).or_insert_with(|| Map::new().into()) {
             Value::Object(held) => fields.into_iter().try_for_each(|(name, value)| match held.get(&name) {
                 Some(old) if *old != value => Err(given_twice(&format!("{urn}:{name}"))),
                 Some(_) => Ok(()),
@@ -168,7 +168,7 @@ impl<'s> Reader<'s> {
                     Ok(())
                 }
             }),
-            other => Err(must_be_object(&urn, other)),
+            other => Err(must_be_object(urn, other)),
         }
     }
 

@@ -151,15 +151,12 @@ mod tests {
                 next = page.has_next.then(|| page.items.last().cloned().map_or(cursor, Cursor::After));
                 next = next.map(|cursor| scope.open(&scope.seal(cursor)).unwrap());
                 met.extend(page.items);
-                match change {
-                    // Who is there already keeps their title: somebody else comes, or nobody.
-                    Some(title) => {
-                        users.entry(id).or_insert(title);
-                    }
-                    None => {
-                        users.remove(&id);
-                        stay.remove(&id);
-                    }
+                // Who is there already keeps their title: somebody else comes, or nobody.
+                if let Some(title) = change {
+                    users.entry(id).or_insert(title);
+                } else {
+                    users.remove(&id);
+                    stay.remove(&id);
                 }
             }
             prop_assert!(met.is_sorted_by(|one, next| one < next), "nobody twice, and all in order");
