@@ -180,13 +180,10 @@ impl Request {
     }
 }
 
-/// `{ $times: 3, $of: x }` is a list of three, or, of a text, that text three times over.
+/// `{ $times: 3, $of: x }` is a list of three.
 fn repeated(value: &Value) -> Value {
     match value {
         Value::Object(fields) => match (fields.get("$times").and_then(Value::as_u64), fields.get("$of")) {
-            (Some(times), Some(Value::String(text))) => {
-                (0..times).map(|_| text.as_str()).collect::<String>().into()
-            }
             (Some(times), Some(one)) => (0..times).map(|_| one.clone()).collect(),
             _ => Value::Object(fields.iter().map(|(name, field)| (name.clone(), repeated(field))).collect()),
         },
