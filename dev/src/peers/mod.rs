@@ -27,7 +27,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use self::canaille::canaille;
+pub use self::canaille::{canaille, canaille_server};
 pub use self::error::PeerError;
 use self::http::get;
 pub use self::keycloak::keycloak;
@@ -72,7 +72,7 @@ impl Peer {
         let deadline = Instant::now() + patience;
         loop {
             let token = sign_in.map_or_else(|| Some(token.clone()), |sign_in| sign_in(port));
-            let ready = |token: &String| get(port, &format!("{base_path}/Users?count=1"), token) == Some(200);
+            let ready = |token: &String| get(port, &format!("{base_path}/Users"), token) == Some(200);
             if let Some(token) = token.filter(ready) {
                 return Ok(Self {
                     base_url: format!("http://127.0.0.1:{port}{base_path}"),
