@@ -217,6 +217,7 @@ impl Rollcall {
         let settings = Settings {
             max_body: self.args.max_body,
             request_timeout: self.args.request_timeout,
+            tenant_rate: self.args.tenant_rate,
             ..Settings::new(self.args.external_url.clone())
         };
         let (store, tenants) = (self.store.clone(), Arc::clone(&self.tenants));

@@ -23,6 +23,7 @@ mod request;
 mod resource;
 mod respond;
 mod serve;
+mod shares;
 mod state;
 mod users;
 
@@ -73,10 +74,12 @@ pub fn router(state: ReceiverState) -> Router {
         .with_state(state.clone());
 
     // The routes are wrapped as a whole, so that not even an Allow header tells a stranger which URLs exist. The
-    // last layer sees a request first: it is given an id, guarded against panics and delays, authenticated.
+    // last layer sees a request first: it is given an id, guarded against panics and delays, authenticated, and
+    // waits for its tenant's turn.
     Router::new()
         .fallback_service(routes)
         .layer(from_fn(methods::name_options))
+        .layer(from_fn_with_state(state.clone(), shares::take_turn))
         .layer(from_fn_with_state(state.clone(), auth::authenticate))
         .layer(from_fn_with_state(state.clone(), request::limit_time))
         .layer(CatchPanicLayer::custom(error::panicked))
