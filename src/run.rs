@@ -115,9 +115,11 @@ impl Rollcall {
         let (requests, calls) = (RequestMetrics::default(), CallMetrics::default());
         requests.register(metrics.registry());
         calls.register(metrics.registry());
+        let store = Store::new(client.clone(), peers);
+        store.register_metrics(metrics.registry());
         Ok(Self {
             namespaces: Namespaces::from_list(args.namespaces.clone()),
-            store: Store::new(client.clone(), peers),
+            store,
             tenants: Arc::new(Tenants::default()),
             metrics: Arc::new(metrics),
             requests,

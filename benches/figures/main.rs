@@ -8,6 +8,7 @@
     reason = "a benchmark fails by panicking, and prints"
 )]
 
+mod coalesce;
 mod directory;
 mod gauge;
 mod load;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     if selection.has("protocol") {
         protocol::measure(&mut table);
     }
+    coalesce::measure(&mut table, &selection).unwrap();
     scale::measure(&mut table, &selection).unwrap();
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

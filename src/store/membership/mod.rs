@@ -6,11 +6,13 @@
 //! holds a Team knows exactly which slices belong to it.
 
 mod commit;
+mod pending;
 mod plan;
 mod shard;
 mod view;
 
 pub use commit::{Commit, Garbage};
+pub use pending::Pending;
 pub use plan::{Limits, Plan, plan_within};
 pub(super) use plan::{joining, plan};
 pub(super) use shard::shard_of;
