@@ -17,7 +17,7 @@ use super::{
     api_error::{call, is_already_exists, is_ambiguous, is_not_found},
     directory::is_gone,
     error::StoreError,
-    membership::{Id, Plan, SliceMembers},
+    membership::{Id, Plan, SliceMembers, shared},
     meta::post_params,
     tenant::TenantKey,
 };
@@ -37,7 +37,7 @@ impl SliceCache {
     }
 
     pub(super) fn put(&self, slice: &MembershipSlice) -> SliceMembers {
-        let members: SliceMembers = slice.spec.members.iter().map(|it| Id::from(it.as_str())).collect();
+        let members: SliceMembers = slice.spec.members.iter().map(|it| shared(it)).collect();
         let key = (slice.namespace().unwrap_or_default().into(), slice.name_any().into());
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, members.clone());
         members
@@ -119,8 +119,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes slices that no team names any more, in the background. What stays behind is swept later. Their names
-    /// are random and never used again, so a late call finds them or nothing.
+    /// Deletes slices that no team names any more, in the background. What stays behind is swept later.
     pub(super) fn drop_slices(&self, tenant: &TenantKey, names: Vec<String>) {
         let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
         if names.is_empty() {

@@ -64,10 +64,11 @@ pub(super) struct Batch<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
+    /// Nothing that changes anything.
     Nothing,
-    /// Changes of members, or what changes nothing.
+    /// Changes of members.
     Moves,
-    /// One change that is stored alone.
+    /// One change that is stored alone, or that changes nothing of a version that it names.
     One,
 }
 
@@ -91,7 +92,7 @@ impl TeamChange {
 impl<'a> Batch<'a> {
     /// An empty one, on a team as it is stored.
     pub(super) fn on(team: &'a TeamView, members: &'a Members) -> Self {
-        let spec = TeamSpec { membership: Membership::default(), ..team.object().spec.clone() };
+        let spec = TeamSpec { membership: Membership::default(), ..team.outline().spec.clone() };
         let (unique, holds, pending) = (Vec::new(), Holds::Nothing, Pending::on(members));
         Self { team, members, pending, spec, unique, holds, taken: 0, effective: 0, named: 0 }
     }
@@ -135,20 +136,24 @@ impl<'a> Batch<'a> {
         check: impl FnOnce(&[MemberChange]) -> Result<(), ScimError>,
     ) -> Result<bool, StoreError> {
         check_version(&change.conditions, &self.team.version())?;
-        let (document, changes) = (change.apply)(self.team.document())?;
-        let named = changes.iter().map(|it| self.named_by(it)).sum::<usize>();
+        let (document, moves) = (change.apply)(self.team.document())?;
+        let named = moves.iter().map(|it| self.named_by(it)).sum::<usize>();
         let spec = spec(&self.spec, document)?;
         let changes_team = spec != self.spec;
         if self.holds == Holds::Moves && (changes_team || self.named + named > MOST_MEMBERS) {
             return Ok(false);
         }
-        check(&changes)?;
-        let mut is_effective = changes_team;
-        for change in &changes {
-            is_effective |= self.pending.make(change);
+        check(&moves)?;
+        // All of them are made, whether or not one has moved somebody already.
+        let moved = moves.iter().filter(|it| self.pending.make(it)).count() > 0;
+        if !changes_team && !moved {
+            if change.is_alone() {
+                self.holds = Holds::One;
+            }
+            return Ok(true);
         }
-        if is_effective && !may_be_written(self.team.object()) {
-            // Nothing before it has changed anything either, so nothing else is lost.
+        if !may_be_written(self.team.outline()) {
+            // It was the first that changes anything, so nothing else is lost.
             self.pending = Pending::on(self.members);
             return Err(StoreError::Declared { kind: "Group", id: self.team.id().to_owned() });
         }
@@ -157,7 +162,7 @@ impl<'a> Batch<'a> {
             self.spec = spec;
             self.unique.clone_from(&change.unique);
         }
-        self.effective += usize::from(is_effective);
+        self.effective += 1;
         self.named += named;
         Ok(true)
     }
