@@ -8,17 +8,20 @@
     reason = "a benchmark fails by panicking, and prints"
 )]
 
-mod coalesce;
 mod directory;
 mod gauge;
+mod growth;
 mod load;
 mod memory;
+mod mixed;
 mod people;
 mod protocol;
 mod scale;
 mod selection;
+mod start;
 mod system;
 mod table;
+mod throughput;
 
 use std::process::ExitCode;
 
@@ -34,7 +37,6 @@ fn main() -> ExitCode {
     if selection.has("protocol") {
         protocol::measure(&mut table);
     }
-    coalesce::measure(&mut table, &selection).unwrap();
     scale::measure(&mut table, &selection).unwrap();
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
