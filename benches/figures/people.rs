@@ -93,7 +93,7 @@ impl Tenant {
             match other {
                 None => return Ok(outcome),
                 Some((503, count)) => {
-                    eprintln!("{count} requests of {} were answered 503", outcome.latencies.len())
+                    eprintln!("{count} requests of {} were answered 503", outcome.latencies.len());
                 }
                 Some(other) => return Err(format!("a status and how many had it: {other:?}").into()),
             }

@@ -24,7 +24,7 @@ const NAMESPACE: &str = "scale";
 pub const BARE: &str = "bare";
 
 /// How long anything may take to come up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What runs.
 pub struct System {

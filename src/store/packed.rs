@@ -73,7 +73,9 @@ fn write(out: &mut Vec<u8>, value: &Value) {
         Value::String(text) => write_text(out, text),
         Value::Array(items) => {
             let mut inner = Vec::new();
-            items.iter().for_each(|item| write(&mut inner, item));
+            for item in items {
+                write(&mut inner, item);
+            }
             write_part(out, tag::ARRAY, &inner);
         }
         Value::Object(members) => {
@@ -98,11 +100,15 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 fn write_part(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
+    loop {
+        let [low, ..] = length.to_le_bytes();
         length >>= 7;
+        if length == 0 {
+            out.push(low & 0x7f);
+            break;
+        }
+        out.push(low | 0x80);
     }
-    out.push(length as u8);
     out.extend_from_slice(bytes);
 }
 

@@ -158,7 +158,9 @@ impl Users {
             (&mut self.by_email, &emails),
         ];
         for (index, values) in each {
-            values.iter().for_each(|value| change(index, value, user.shared_id()));
+            for value in values {
+                change(index, value, user.shared_id());
+            }
         }
     }
 }
