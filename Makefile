@@ -61,6 +61,13 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Cllvm-args=-sanitizer-coverage-trace-compares
 
+# Replicas under load that are killed, frozen and cut off; a short run is part of `make test`. A failure tells its SEED.
+TORTURE_SECONDS ?= 600
+
+.PHONY: torture
+torture: assets ## Torture three replicas and check every history; TORTURE_SECONDS=3600 for longer, SEED=1 for the same again
+	TORTURE_SECONDS=$(TORTURE_SECONDS) cargo test --test torture every_history -- --nocapture
+
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check

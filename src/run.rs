@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod signals;
+mod connect;
 mod start;
 
 pub use start::StartError;
@@ -108,7 +109,7 @@ impl Rollcall {
         let operator_namespace = args.find_operator_namespace().ok_or(StartError::NoOperatorNamespace)?;
         let identity = start::identity(args.identity.as_deref())?;
         let peers = start::peers(&args, &operator_namespace, &identity)?;
-        let client = start::connect().await?;
+        let client = connect::connect().await?;
         start::require_crds(&client).await?;
         start::check_namespaces(&client, &args.namespaces).await;
         let mut metrics = Metrics::new();

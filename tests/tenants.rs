@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 #[path = "support/operator.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
 mod operator;
 
 use std::{sync::Arc, time::Duration};

@@ -11,6 +11,7 @@
     reason = "a benchmark fails by panicking, prints, and counts to a few millions at most"
 )]
 
+mod coalesce;
 mod directory;
 mod gauge;
 mod growth;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     if selection.has("protocol") {
         protocol::measure(&mut table);
     }
+    coalesce::measure(&mut table, &selection).unwrap();
     scale::measure(&mut table, &selection).unwrap();
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

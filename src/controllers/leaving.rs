@@ -23,9 +23,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 pub(super) async fn run(context: Context, stop: CancellationToken) {
     let mut changes = context.store.directory().subscribe();
     let mut again = tokio::time::interval(LOOK_AGAIN);
-    tokio::select! {
-        () = context.store.wait_until_ready() => {}
-        () = stop.cancelled() => return,
+    // An app that is not known yet would not be waited for.
+    let ready = async { tokio::join!(context.store.wait_until_ready(), context.apps.wait_until_listed()) };
+    if stop.run_until_cancelled(ready).await.is_none() {
+        return;
     }
     loop {
         tokio::select! {

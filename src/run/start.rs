@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{ObjectMeta, PostParams},
 };
 
@@ -56,14 +56,6 @@ pub enum StartError {
     /// There is no randomness.
     #[error("the operating system gives no random bytes, which tokens need: {0}")]
     Random(getrandom::Error),
-}
-
-/// A client of the cluster that we run in, or that the kubeconfig names.
-pub(super) async fn connect() -> Result<Client, StartError> {
-    // Whoever is first wins, and it is the same provider: that one is there already is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = Config::infer().await.map_err(StartError::NoCluster)?;
-    Client::try_from(config).map_err(StartError::Client)
 }
 
 /// Fails unless all of our kinds are served. Discovery is open to every account.

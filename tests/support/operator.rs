@@ -11,7 +11,11 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use rollcall_dev::{ControlPlane, Process, chart::Release, ports};
+use rollcall_dev::{
+    ControlPlane, Process, Signal,
+    chart::Release,
+    ports::{self, Port},
+};
 
 /// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +32,10 @@ pub struct Operator {
     pub arguments: Vec<String>,
     kubeconfig: PathBuf,
     process: Option<Process>,
+    log: PathBuf,
+    /// They stay ours while it is dead.
+    #[allow(dead_code, reason = "held, not read")]
+    ports: Vec<Port>,
 }
 
 impl Operator {
@@ -43,6 +51,17 @@ impl Operator {
         static NAMESPACES: AtomicUsize = AtomicUsize::new(0);
         _ = rustls::crypto::ring::default_provider().install_default();
         let namespace = format!("operator-{}", NAMESPACES.fetch_add(1, Ordering::Relaxed));
+        let client = client(&namespace).await;
+        let kubeconfig = grant(&namespace).await;
+        Self::of(namespace, client, kubeconfig)
+    }
+
+    /// Another replica, which is not started yet. Both must have been made [`Operator::one_of_many`] before they run.
+    pub fn beside(&self) -> Self {
+        Self::of(self.namespace.clone(), self.client.clone(), self.kubeconfig.clone())
+    }
+
+    fn of(namespace: String, client: Client, kubeconfig: PathBuf) -> Self {
         let (scim, admin) = (ports::reserve().unwrap(), ports::reserve().unwrap());
         let (url, listen) = (format!("http://{}", scim.address()), scim.address());
         let arguments =
@@ -59,10 +78,39 @@ impl Operator {
                 .chain(["--log-level", "debug,hyper=info,h2=info,tower=info,kube=info"])
                 .map(str::to_owned)
                 .collect();
-        let client = client(&namespace).await;
-        let kubeconfig = grant(&namespace).await;
-        let admin = format!("http://{}", admin.address());
-        Self { namespace, url, admin, client, arguments, kubeconfig, process: None }
+        let log = plane().dir().join(format!("{namespace}-{}.log", scim.number()));
+        let admin_url = format!("http://{}", admin.address());
+        Self {
+            namespace,
+            url,
+            admin: admin_url,
+            client,
+            arguments,
+            kubeconfig,
+            process: None,
+            log,
+            ports: vec![scim, admin],
+        }
+    }
+
+    /// Makes it one of several replicas, with leases of this duration.
+    pub fn one_of_many(&mut self, lease_duration: &str) {
+        let port = ports::reserve().unwrap();
+        let address = port.address();
+        let more = ["--peers", "--peer-listen", &address, "--peer-address", &address];
+        self.arguments.extend(more.map(str::to_owned));
+        let at = self.arguments.iter().position(|it| it == "--lease-duration").unwrap();
+        lease_duration.clone_into(&mut self.arguments[at + 1]);
+        self.ports.push(port);
+    }
+
+    /// Lets it reach the API server under another URL, from its next start on.
+    pub fn reach_through(&mut self, url: &str) {
+        let text = std::fs::read_to_string(&self.kubeconfig).unwrap().replace(plane().url(), url);
+        // Beside the other, as it names files that are there.
+        let port = url.rsplit(':').next().unwrap();
+        self.kubeconfig.set_extension(port);
+        std::fs::write(&self.kubeconfig, text).unwrap();
     }
 
     /// Starts the process, and waits until it is ready.
@@ -80,13 +128,22 @@ impl Operator {
     pub fn spawn(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
         command.env("KUBECONFIG", &self.kubeconfig).args(&self.arguments);
-        let log = plane().dir().join(format!("{}.log", self.namespace));
-        self.process = Some(plane().spawn(&self.namespace, &mut command, &log).unwrap());
+        self.process = Some(plane().spawn(&self.namespace, &mut command, &self.log).unwrap());
     }
 
     /// What it has logged so far, in all its lives.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(plane().dir().join(format!("{}.log", self.namespace))).unwrap()
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Sends it a signal, `Signal::STOP` for instance.
+    pub fn signal(&self, signal: Signal) {
+        self.process.as_ref().unwrap().signal(signal).unwrap();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.ended().unwrap().is_some())
     }
 
     /// Ends it without a warning.

@@ -194,7 +194,7 @@ fn may_be_created(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok()
 }
 
-/// Delete only this version.
+/// Delete only this version, which no other object ever has.
 fn in_version(version: &str) -> DeleteParams {
     let preconditions = Preconditions { resource_version: Some(version.to_owned()), uid: None };
     DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }

@@ -64,11 +64,10 @@ pub(super) struct Batch<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
-    /// Nothing that changes anything.
     Nothing,
-    /// Changes of members.
+    /// Changes of members, or what changes nothing.
     Moves,
-    /// One change that is stored alone, or that changes nothing of a version that it names.
+    /// One change that is stored alone.
     One,
 }
 
@@ -136,24 +135,20 @@ impl<'a> Batch<'a> {
         check: impl FnOnce(&[MemberChange]) -> Result<(), ScimError>,
     ) -> Result<bool, StoreError> {
         check_version(&change.conditions, &self.team.version())?;
-        let (document, moves) = (change.apply)(self.team.document())?;
-        let named = moves.iter().map(|it| self.named_by(it)).sum::<usize>();
+        let (document, changes) = (change.apply)(self.team.document())?;
+        let named = changes.iter().map(|it| self.named_by(it)).sum::<usize>();
         let spec = spec(&self.spec, document)?;
         let changes_team = spec != self.spec;
         if self.holds == Holds::Moves && (changes_team || self.named + named > MOST_MEMBERS) {
             return Ok(false);
         }
-        check(&moves)?;
-        // All of them are made, whether or not one has moved somebody already.
-        let moved = moves.iter().filter(|it| self.pending.make(it)).count() > 0;
-        if !changes_team && !moved {
-            if change.is_alone() {
-                self.holds = Holds::One;
-            }
-            return Ok(true);
+        check(&changes)?;
+        let mut is_effective = changes_team;
+        for change in &changes {
+            is_effective |= self.pending.make(change);
         }
-        if !may_be_written(self.team.outline()) {
-            // It was the first that changes anything, so nothing else is lost.
+        if is_effective && !may_be_written(self.team.outline()) {
+            // Nothing before it has changed anything either, so nothing else is lost.
             self.pending = Pending::on(self.members);
             return Err(StoreError::Declared { kind: "Group", id: self.team.id().to_owned() });
         }
@@ -162,7 +157,7 @@ impl<'a> Batch<'a> {
             self.spec = spec;
             self.unique.clone_from(&change.unique);
         }
-        self.effective += 1;
+        self.effective += usize::from(is_effective);
         self.named += named;
         Ok(true)
     }

@@ -30,3 +30,21 @@ impl CommitMetrics {
         self.changes.observe(changes as f64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_counted_with_the_changes_that_they_store() {
+        let (metrics, mut registry) = (CommitMetrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        metrics.stored(1);
+        metrics.stored(64);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in ["rollcall_team_commit_changes_sum 65.0", "rollcall_team_commit_changes_count 2"] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

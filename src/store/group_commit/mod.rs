@@ -90,6 +90,9 @@ impl Store {
         let (batch, stored) = self.store_next(&tenant, &id, &line).await;
         // The next commit may begin while this one becomes known to all.
         drop(turn);
+        if batch.is_empty() {
+            return; // What waited has been answered already, or nobody waited for it any more.
+        }
         let answer = match stored {
             // Also of what was so already: another replica may not have heard of it yet.
             Ok(team) => self.acknowledge(&Written::of(team.outline())).await.map(|()| team),
