@@ -6,7 +6,7 @@ use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Con
 use kube::{Resource, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Directory, Store, codec, error::StoreError, tenant::TenantKey, written::Kind};
+use super::{Directory, Store, codec, error::StoreError, packed::Packed, tenant::TenantKey, written::Kind};
 use crate::{
     api::{Membership, Team, TeamSpec, TenantRef, User, UserSpec, names},
     scim::Document,
@@ -79,7 +79,7 @@ impl Claimant for User {
     }
 
     fn document(&self) -> Document {
-        codec::user_document(serde_json::to_value(&self.spec).unwrap_or_default())
+        codec::user_document(&Packed::of(&serde_json::to_value(&self.spec).unwrap_or_default()))
     }
 
     fn conditions(&self) -> &[Condition] {

@@ -38,29 +38,28 @@ impl Packed {
         Reader(&self.0).value().unwrap_or_default()
     }
 
+    /// The members of an object, in their order.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, Value)> {
+        let mut rest = Reader(&self.0).members();
+        std::iter::from_fn(move || {
+            let rest = rest.as_mut()?;
+            Some((rest.text()?, rest.value()?))
+        })
+    }
+
     /// One member of an object.
     pub(super) fn get(&self, name: &str) -> Option<Value> {
-        self.find(name)?.value()
+        Reader(&self.0).find(name)?.value()
     }
 
     /// One member of an object, if it is text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.find(name)?.text()
+        Reader(&self.0).find(name)?.text()
     }
 
-    fn find(&self, name: &str) -> Option<Reader<'_>> {
-        let mut object = Reader(&self.0);
-        if object.byte()? != tag::OBJECT {
-            return None;
-        }
-        let mut members = Reader(object.part()?);
-        while !members.0.is_empty() {
-            if members.text()? == name {
-                return Some(members);
-            }
-            members.skip()?;
-        }
-        None
+    /// A member of a member, if it is text.
+    pub(super) fn text_in(&self, outer: &str, name: &str) -> Option<&str> {
+        Reader(&self.0).find(outer)?.find(name)?.text()
     }
 }
 
@@ -116,6 +115,23 @@ fn write_part(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    /// The members of the object that comes next.
+    fn members(&mut self) -> Option<Self> {
+        if self.byte()? == tag::OBJECT { self.part().map(Reader) } else { None }
+    }
+
+    /// What comes after the name of one of them.
+    fn find(&mut self, name: &str) -> Option<Self> {
+        let mut members = self.members()?;
+        while !members.0.is_empty() {
+            if members.text()? == name {
+                return Some(members);
+            }
+            members.skip()?;
+        }
+        None
+    }
+
     fn value(&mut self) -> Option<Value> {
         Some(match *self.0.first()? {
             tag::TEXT | tag::WORD => self.text()?.into(),
@@ -131,7 +147,9 @@ impl<'a> Reader<'a> {
                     Value::Array(items)
                 }
                 tag::OBJECT => {
-                    let (mut inner, mut members) = (Reader(self.part()?), Map::new());
+                    let mut inner = Reader(self.part()?);
+                    // Nearly all of them have at most so many, and growing would cost more than it spares.
+                    let mut members = Map::with_capacity(4);
                     while !inner.0.is_empty() {
                         members.insert(inner.text()?.to_owned(), inner.value()?);
                     }
@@ -225,6 +243,9 @@ mod tests {
                 prop_assert_eq!(packed.text(name), member.as_str());
             }
             prop_assert_eq!(packed.get("no such member"), None);
+            let members: Vec<(&str, Value)> = packed.members().collect();
+            let expected = value.as_object().into_iter().flatten().map(|(name, member)| (name.as_str(), member.clone()));
+            prop_assert_eq!(members, expected.collect::<Vec<_>>());
         }
     }
 

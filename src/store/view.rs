@@ -76,15 +76,13 @@ impl UserView {
 
     /// SCIM `meta.lastModified`.
     pub fn last_modified(&self) -> Option<Timestamp> {
-        let annotations = self.0.metadata.get("annotations");
-        let modified =
-            annotations.as_ref().and_then(|it| it.get(names::ANNOTATION_MODIFIED_AT)?.as_str()?.parse().ok());
-        modified.or_else(|| self.created())
+        let modified = self.0.metadata.text_in("annotations", names::ANNOTATION_MODIFIED_AT);
+        modified.and_then(|text| text.parse().ok()).or_else(|| self.created())
     }
 
     /// The SCIM document, without `id`, `meta`, `groups` and `schemas`' derived parts.
     pub fn document(&self) -> Document {
-        codec::user_document(self.0.spec.value())
+        codec::user_document(&self.0.spec)
     }
 
     /// One attribute of the document, without the cost of the others.

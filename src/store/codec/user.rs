@@ -12,6 +12,9 @@ use crate::{
 };
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// How many attributes a user has, at most as a rule, with those that are computed.
+const USUAL: usize = 20;
+
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// The spec that says what `document` says.
@@ -36,18 +39,17 @@ pub(in crate::store) fn user_spec(tenant: &str, document: Document) -> Result<Us
     Ok(UserSpec { attributes: rest, ..spec })
 }
 
-/// The document that the JSON of a spec says, `schemas` first.
-pub(in crate::store) fn user_document(spec: Value) -> Document {
-    let Value::Object(fields) = spec else { return Document::new() };
-    let mut document = Document::with_capacity(fields.len() + 4);
+/// The document that a spec says, `schemas` first.
+pub(in crate::store) fn user_document(spec: &Packed) -> Document {
+    let mut document = Document::with_capacity(USUAL);
     document.insert("schemas".to_owned(), Value::Null);
     let mut rest = BTreeMap::new();
-    for (name, value) in fields {
-        match name.as_str() {
+    for (name, value) in spec.members() {
+        match name {
             "tenantRef" => {}
             "attributes" => rest = serde_json::from_value(value).unwrap_or_default(),
             "enterprise" => drop(document.insert(ENTERPRISE.to_owned(), value)),
-            _ => drop(document.insert(name, value)),
+            _ => drop(document.insert(name.to_owned(), value)),
         }
     }
     add_rest(&mut document, &rest);
@@ -64,7 +66,7 @@ pub(in crate::store) fn user_attribute(spec: &Packed, attribute: &str) -> Option
         return Some(rest_value(text));
     }
     match attribute {
-        "schemas" => user_document(spec.value()).shift_remove("schemas"),
+        "schemas" => user_document(spec).shift_remove("schemas"),
         "tenantRef" | "attributes" | "enterprise" => None,
         ENTERPRISE => spec.get("enterprise"),
         _ => spec.get(attribute),
@@ -77,7 +79,7 @@ mod tests {
 
     fn round_trip(document: &Value) -> Value {
         let document = document.as_object().expect("an object").clone();
-        Value::Object(user_document(json!(user_spec("okta", document).expect("a spec"))))
+        Value::Object(user_document(&Packed::of(&json!(user_spec("okta", document).expect("a spec")))))
     }
 
     #[test]
@@ -116,7 +118,7 @@ mod tests {
         }
         let spec = user_spec("okta", document.as_object().expect("an object").clone()).expect("a spec");
         let spec = Packed::of(&json!(spec));
-        let whole = user_document(spec.value());
+        let whole = user_document(&spec);
         for (name, value) in &whole {
             assert_eq!(user_attribute(&spec, name).as_ref(), Some(value), "{name}");
         }
