@@ -7,7 +7,7 @@ DEV := cargo run --quiet --package rollcall-dev --
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Tell the story of Rollcall with real output, in a minute and a half
@@ -29,9 +29,16 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
+# Which group of figures, by a part of its name: protocol, memory, start, mixed, growth, throughput. All of them if empty.
+ONLY ?=
+
 .PHONY: bench
-bench: ## Measure what is promised about speed
-	cargo bench --quiet --bench figures
+bench: assets ## Measure what is promised about speed and size, a tenth of the size; ONLY=memory for some of it
+	ONLY=$(ONLY) cargo bench --quiet --bench figures
+
+.PHONY: bench-full
+bench-full: assets ## The same with 100,000 users, 5,000 teams and 1,000,000 memberships
+	BENCH=full ONLY=$(ONLY) cargo bench --quiet --bench figures
 
 # Of each target. What is found stays in target/fuzz/found; a short run without guidance is part of `make test`.
 FUZZ_SECONDS ?= 60

@@ -1,36 +1,79 @@
 //! Figures of the whole system while it grows: everything is loaded through SCIM, once, and measured on its way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::{load::Failure, memory, people::Size, selection::Selection, system::System, table::Table};
+use tokio::runtime::Builder;
+
+use crate::{
+    growth,
+    load::Failure,
+    memory, mixed,
+    people::Size,
+    selection::Selection,
+    start,
+    system::{System, Tenant},
+    table::Table,
+    throughput,
+};
 
 /// The groups of figures that are measured here.
-const GROUPS: [&str; 1] = ["memory"];
+const GROUPS: [&str; 5] = ["memory", "growth", "start", "mixed", "throughput"];
 
 /// Measures those of the groups that were selected.
 pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
     if GROUPS.iter().any(|group| selection.has(group)) {
-        tokio::runtime::Runtime::new()?.block_on(run(table, selection))?;
+        // One thread: the others are for what is measured.
+        Builder::new_current_thread().enable_all().build()?.block_on(run(table, selection))?;
     }
     Ok(())
 }
 
 async fn run(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
     let size = if selection.full { Size::FULL } else { Size::QUICK };
-    let system = System::start().await?;
+    let mut system = System::start().await?;
     let tenant = system.tenant("okta").await?;
-    let empty = memory::empty(&system).await?;
-    let started = Instant::now();
-    tenant.create(0..size.people).await?;
-    let people = tenant.ids("/Users").await?;
-    let teams = tenant.create_teams(&size, &people).await?;
-    table.note(
-        &format!("loading {} users and {} teams", people.len(), teams.len()),
-        started.elapsed().as_secs_f64(),
-        "s",
-    );
-    if selection.has("memory") {
+    let empty = if selection.has("memory") { Some(memory::empty(&system).await?) } else { None };
+    load_people(table, &tenant, &size).await?;
+    let (people, teams) = load_teams(table, &tenant, &size).await?;
+    if let Some(empty) = empty {
         memory::measure(table, &system, &size, empty).await?;
     }
+    if selection.has("start") {
+        start::measure(table, &mut system, &size).await?;
+    }
+    if selection.has("mixed") {
+        let time = Duration::from_secs(if selection.full { 60 } else { 20 });
+        mixed::measure(table, &tenant, &people, &teams, time).await?;
+    }
+    if selection.has("growth") {
+        growth::measure(table, &system, &tenant, &people, &teams).await?;
+    }
+    if selection.has("throughput") {
+        throughput::members(table, &system, &tenant, &people, &teams[0]).await?;
+        throughput::creates(table, &system).await?;
+    }
     Ok(())
+}
+
+async fn load_people(table: &mut Table, tenant: &Tenant, size: &Size) -> Result<(), Failure> {
+    let started = Instant::now();
+    for first in (0..size.people).step_by(5_000) {
+        tenant.create(first..size.people.min(first + 5_000)).await?;
+    }
+    table.note(&format!("loading {} users", size.people), started.elapsed().as_secs_f64(), "s");
+    Ok(())
+}
+
+/// The ids of all people, and of all teams.
+async fn load_teams(
+    table: &mut Table,
+    tenant: &Tenant,
+    size: &Size,
+) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let started = Instant::now();
+    let people = tenant.ids("/Users").await?;
+    let teams = tenant.create_teams(size, &people).await?;
+    let figure = format!("loading {} teams, {} memberships", teams.len(), size.memberships);
+    table.note(&figure, started.elapsed().as_secs_f64(), "s");
+    Ok((people, teams))
 }

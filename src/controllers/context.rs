@@ -98,9 +98,9 @@ impl Context {
                 forget(Subject::Team(team.name_any()));
             }
         };
-        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(user.object()));
+        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(&user.object()));
         directory.held_users(&tenant).iter().for_each(|user| forget_user(user));
-        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.object()));
+        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.outline()));
         directory.held_teams(&tenant).iter().for_each(|team| forget_team(team));
     }
 }

@@ -18,6 +18,7 @@ pub mod membership;
 mod meta;
 pub mod names;
 pub mod namespaces;
+mod packed;
 mod page;
 mod passwords;
 mod peers;

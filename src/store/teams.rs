@@ -16,7 +16,7 @@ use super::{
     codec,
     directory::version,
     error::StoreError,
-    membership::{Commit, Garbage, Members, Plan, joining, plan},
+    membership::{Commit, Garbage, Members, Plan, SliceMembers, joining, plan},
     meta::{new_id, new_meta, post_params},
     retry::Attempts,
     slices::name_slices,
@@ -62,7 +62,7 @@ impl Store {
             let is_ours = |stored: &Team| stored.spec.display_name == planned.display_name;
             if let Some(team) = claims.write(&id, &moves, put, is_ours).await? {
                 let team = self.took_in_team(tenant, team).await?;
-                self.acknowledge(&Written::of(team.object())).await?;
+                self.acknowledge(&Written::of(team.outline())).await?;
                 return Ok(team);
             }
             attempts.next(&SLOW).await?;
@@ -83,10 +83,10 @@ impl Store {
         let mut current = self.team(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            if !is_receivers(current.object()) {
+            if !is_receivers(current.outline()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            let Some(deleted) = claims.retire(current.object(), unique).await? else {
+            let Some(deleted) = claims.retire(current.outline(), unique).await? else {
                 attempts.next_conflict().await?;
                 (current, _) = self.fresh_team(tenant, id).await?;
                 continue;
@@ -98,7 +98,7 @@ impl Store {
                     written
                 }
                 Deleted::Gone => {
-                    let end = Written::end_of(current.object());
+                    let end = Written::end_of(current.outline());
                     self.directory().remove_team(tenant, id, end.version);
                     end
                 }
@@ -115,7 +115,7 @@ impl Store {
         member: &str,
     ) -> Result<(), StoreError> {
         // What people declare is theirs to change; the member is left out of every answer meanwhile.
-        if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.object())) {
+        if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.outline())) {
             return Ok(());
         }
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
@@ -171,9 +171,9 @@ impl Store {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
         let mut attempts = Attempts::default();
         loop {
-            let shown = self.directory().team(tenant, id).map(|team| team.0);
-            let known =
-                shown.or_else(|| self.directory().held_team(tenant, id)).map(|team| version(team.as_ref()));
+            let shown = self.directory().team(tenant, id).map(|team| version(team.outline()));
+            let held = || self.directory().held_team(tenant, id).map(|team| version(team.as_ref()));
+            let known = shown.or_else(held);
             let team = call(self.teams_api(tenant).get_opt(id)).await?;
             let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
                 if let Some(version) = known {
@@ -241,7 +241,9 @@ impl Store {
     /// What was just stored, as the next reader here sees it.
     pub(super) async fn took_in_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
         let id = team.name_any();
-        let view = TeamView(Arc::new(team.clone()));
+        // What is given back tells of the object; who is in it is asked of the directory.
+        let slices = team.spec.membership.slices.iter().map(|_| SliceMembers::default()).collect();
+        let view = TeamView::new(team.clone(), slices);
         if !self.take_in_team(team).await? {
             // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.
             self.fresh_team(tenant, &id).await?;

@@ -91,7 +91,7 @@ impl TeamChange {
 impl<'a> Batch<'a> {
     /// An empty one, on a team as it is stored.
     pub(super) fn on(team: &'a TeamView, members: &'a Members) -> Self {
-        let spec = TeamSpec { membership: Membership::default(), ..team.object().spec.clone() };
+        let spec = TeamSpec { membership: Membership::default(), ..team.outline().spec.clone() };
         let (unique, holds, pending) = (Vec::new(), Holds::Nothing, Pending::on(members));
         Self { team, members, pending, spec, unique, holds, taken: 0, effective: 0, named: 0 }
     }
@@ -147,7 +147,7 @@ impl<'a> Batch<'a> {
         for change in &changes {
             is_effective |= self.pending.make(change);
         }
-        if is_effective && !may_be_written(self.team.object()) {
+        if is_effective && !may_be_written(self.team.outline()) {
             // Nothing before it has changed anything either, so nothing else is lost.
             self.pending = Pending::on(self.members);
             return Err(StoreError::Declared { kind: "Group", id: self.team.id().to_owned() });

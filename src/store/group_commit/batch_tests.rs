@@ -1,6 +1,6 @@
 //! Which changes go together, case by case.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use kube::api::ObjectMeta;
 use proptest::{collection::vec, prelude::*};
@@ -21,7 +21,7 @@ fn team(origin: &str) -> TeamView {
     };
     let tenant_ref = TenantRef { name: "okta".to_owned() };
     let spec = TeamSpec { tenant_ref, display_name: "Platform".to_owned(), ..TeamSpec::default() };
-    TeamView(Arc::new(Team { metadata, spec, status: None }))
+    TeamView::new(Team { metadata, spec, status: None }, Vec::new())
 }
 
 fn receivers() -> TeamView {

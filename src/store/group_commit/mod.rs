@@ -95,7 +95,7 @@ impl Store {
         }
         let answer = match stored {
             // Also of what was so already: another replica may not have heard of it yet.
-            Ok(team) => self.acknowledge(&Written::of(team.object())).await.map(|()| team),
+            Ok(team) => self.acknowledge(&Written::of(team.outline())).await.map(|()| team),
             Err(error) => Err(error),
         };
         for waiting in batch {
@@ -118,7 +118,7 @@ impl Store {
             };
             let (batch, wanted) = self.gather(tenant, line, &current, &members);
             let Some(wanted) = wanted else { return (batch, Ok(current)) };
-            match self.store_wanted(tenant, &current.0, wanted).await {
+            match self.store_wanted(tenant, current.outline(), wanted).await {
                 Ok(Some(team)) => return (batch, Ok(team)),
                 Ok(None) => {
                     line.put_back(batch.into_iter().filter_map(Waiting::patient));

@@ -8,6 +8,7 @@
 mod commit;
 mod pending;
 mod plan;
+mod pool;
 mod shard;
 mod view;
 
@@ -15,5 +16,6 @@ pub use commit::{Commit, Garbage};
 pub use pending::Pending;
 pub use plan::{Limits, Plan, plan_within};
 pub(super) use plan::{joining, plan};
+pub(super) use pool::shared;
 pub(super) use shard::shard_of;
 pub use view::{Id, Members, SliceMembers};

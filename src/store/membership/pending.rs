@@ -19,11 +19,10 @@ pub struct Pending<'a> {
 impl<'a> Pending<'a> {
     /// Nothing yet, on a team as it is stored.
     pub fn on(now: &'a Members) -> Self {
-        let membership = now.membership();
         Self {
             now,
-            added: membership.added.iter().map(String::as_str).collect(),
-            removed: membership.removed.iter().map(String::as_str).collect(),
+            added: now.added().iter().map(AsRef::as_ref).collect(),
+            removed: now.removed().iter().map(AsRef::as_ref).collect(),
             wanted: BTreeMap::new(),
         }
     }

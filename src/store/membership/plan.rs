@@ -52,7 +52,7 @@ impl Pending<'_> {
     /// What has to be written for all changes together.
     pub fn plan(&self, limits: Limits) -> Plan {
         let now = self.now();
-        let mut membership = now.membership().clone();
+        let mut membership = now.membership();
         let mut tail = Tail::of(&membership);
         let mut moves = self.moves().peekable();
         if moves.peek().is_none() {
