@@ -9,7 +9,9 @@
 )]
 
 mod directory;
+mod load;
 mod protocol;
+mod rivals;
 mod table;
 
 use std::process::ExitCode;
@@ -22,7 +24,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut table = Table::default();
-    protocol::measure(&mut table);
+    let full = std::env::var_os("BENCH").is_some_and(|form| form == "full");
+    let only: Option<String> = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
+    if wanted("protocol") {
+        protocol::measure(&mut table);
+    }
+    if wanted("rivals") {
+        rivals::measure(&mut table, full);
+    }
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

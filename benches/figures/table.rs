@@ -45,7 +45,14 @@ impl Table {
     }
 
     /// A figure that must be at least `target` times what `rival` reached in the same run.
-    pub fn at_least_times(&mut self, figure: &str, target: f64, measured: f64, rival: (&str, f64), unit: &str) {
+    pub fn at_least_times(
+        &mut self,
+        figure: &str,
+        target: f64,
+        measured: f64,
+        rival: (&str, f64),
+        unit: &str,
+    ) {
         let ratio = measured / rival.1;
         self.push(Row {
             figure: figure.to_owned(),
