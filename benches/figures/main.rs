@@ -9,13 +9,20 @@
 )]
 
 mod directory;
+mod gauge;
 mod load;
+mod memory;
+mod people;
 mod protocol;
 mod rivals;
+mod scale;
+mod selection;
+mod system;
 mod table;
 
 use std::process::ExitCode;
 
+use selection::Selection;
 use table::Table;
 
 fn main() -> ExitCode {
@@ -23,16 +30,11 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--test") {
         return ExitCode::SUCCESS;
     }
-    let mut table = Table::default();
-    let full = std::env::var_os("BENCH").is_some_and(|form| form == "full");
-    let only: Option<String> = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
-    if wanted("protocol") {
+    let (selection, mut table) = (Selection::from_environment(), Table::default());
+    if selection.has("protocol") {
         protocol::measure(&mut table);
     }
-    if wanted("rivals") {
-        rivals::measure(&mut table, full);
-    }
+    scale::measure(&mut table, &selection).unwrap();
     table.print();
     if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,190 +1,204 @@
 //! Side by side with other people's SCIM servers: one run, one machine, one load generator, the same people, ours first
 //! and last.
 //!
-//! Ours keeps everybody in etcd, which flushes each write to the disk, and checks a token; those in memory do neither.
+//! Ours keeps everybody in etcd, which flushes each write to the disk, checks a token and logs each request; those in
+//! memory do none of it.
 
-mod ours;
-mod people;
+use std::ops::Range;
 
 use rollcall_dev::peers::{self, Peer, PeerError};
-use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
 
-use self::ours::Ours;
 use crate::{
-    load::{Ask, Server},
+    load::{Failure, Server},
+    people::person,
+    selection::Selection,
+    system::Tenant,
     table::Table,
 };
 
-/// Connections of the load generator; for the slow as for the fast.
+/// Connections of the load generator, for the slow as for the fast.
 const CONNECTIONS: usize = 16;
 
-/// How often each is measured. The median counts.
+/// How often a rival is measured, and ours once more. The median counts.
 const ROUNDS: usize = 3;
 
-/// How long about one round of one server takes.
-const ROUND: f64 = 1.0;
+/// About how long one of these takes, in seconds.
+const ROUND: f64 = 1.5;
+
+/// What is asked before anything counts, in seconds: some compile themselves while they run.
+const WARM_UP: f64 = 4.0;
 
 /// Whom we compare with.
 struct Rival {
     name: &'static str,
     start: fn() -> Result<Peer, PeerError>,
-    /// How many people it is given, in the quick form and the full one. Fewer than ours has only make it faster.
-    people: [usize; 2],
-}
-
-/// Those that keep people in memory. How fast they create is of no interest, as they keep nothing.
-const IN_MEMORY: [Rival; 4] = [
-    Rival { name: "elimity (Go)", start: peers::elimity, people: [10_000, 100_000] },
-    Rival { name: "scim-server (Rust)", start: peers::scim_server, people: [10_000, 100_000] },
-    Rival { name: "SCIMMY (Node)", start: peers::scimmy, people: [0, 1_000] },
-    Rival { name: "scim2-server (Python)", start: peers::scim2_server, people: [0, 1_000] },
-];
-
-/// Those that keep what they acknowledge.
-const DURABLE: [Rival; 2] = [
-    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, people: [1, 1] },
-    Rival { name: "MLflow", start: peers::mlflow, people: [0, 1] },
-];
-
-/// A server that is asked.
-pub struct Running {
-    server: Server,
-    /// What the paths of its SCIM service begin with.
-    base: String,
-}
-
-pub fn measure(table: &mut Table, full: bool) {
-    // One thread: the others are for the server.
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let ours = Ours::start();
-    let people = if full { 100_000 } else { 10_000 };
-    let mut next = 0;
-    for rival in &DURABLE {
-        if rival.people[usize::from(full)] > 0 {
-            creates(table, &runtime, &ours.running, rival, &mut next);
-        }
-    }
-    fill(&runtime, &ours.running, next..people);
-    for rival in &IN_MEMORY {
-        let theirs = rival.people[usize::from(full)];
-        if theirs > 0 {
-            reads(table, &runtime, &ours.running, people, rival, theirs);
-        }
-    }
-}
-
-/// How fast people are created, by ours and by one that keeps them as ours does.
-fn creates(table: &mut Table, runtime: &Runtime, ours: &Running, rival: &Rival, next: &mut usize) {
-    let peer = (rival.start)().unwrap();
-    let theirs = Running::of(&peer);
-    let mut create = |running: &Running, seconds: f64| {
-        let ask = |number| people::create(&running.base, number);
-        running.rate(runtime, next, seconds, 201, ask)
-    };
-    // A program that compiles itself while it runs is not measured until it has.
-    create(&theirs, 5.0);
-    create(ours, 1.0);
-    let (ours, theirs) = interleaved(|mine| create(if mine { ours } else { &theirs }, 2.0));
-    table.at_least_times("creates of users, both durable", 5.0, ours, (rival.name, theirs), "/s");
-}
-
-/// How fast one person is read and found, by ours and by one that has them in memory alone.
-fn reads(
-    table: &mut Table,
-    runtime: &Runtime,
-    ours: &Running,
+    /// How many people it is given, in the full form; those that scan them, as many as ours. Fewer only make it faster.
     people: usize,
-    rival: &Rival,
-    theirs_have: usize,
-) {
-    let peer = (rival.start)().unwrap();
-    let theirs = Running::of(&peer);
-    fill(runtime, &theirs, 0..theirs_have);
-    let (my_ids, their_ids) = (ours.ids(runtime), theirs.ids(runtime));
-    let read = |mine: bool| {
-        let (running, ids) = if mine { (ours, &my_ids) } else { (&theirs, &their_ids) };
-        let ask = |number: usize| people::read(&running.base, &ids[number % ids.len()]);
-        running.rate(runtime, &mut 0, ROUND, 200, ask)
-    };
-    read(false);
-    let (my_rate, their_rate) = interleaved(read);
-    table.at_least_times("reads of a user by id", 1.0, my_rate, (rival.name, their_rate), "/s");
-    let find = |mine: bool| {
-        let (running, have) = if mine { (ours, people) } else { (&theirs, theirs_have) };
-        // A step that visits everybody in no order.
-        let ask = |number: usize| people::find(&running.base, number * 7919 % have);
-        running.rate(runtime, &mut 0, ROUND, 200, ask)
-    };
-    find(false);
-    let (my_rate, their_rate) = interleaved(find);
-    // What looks at everybody takes ten times as long for ten times as many.
-    let target = if people >= 100_000 { 50.0 } else { 5.0 };
-    let figure = format!("userName eq, of {people} users");
-    table.at_least_times(
-        &figure,
-        target,
-        my_rate,
-        (&format!("{}, {theirs_have} users", rival.name), their_rate),
-        "/s",
-    );
+    /// It starts and fills fast enough for the quick form.
+    is_quick: bool,
 }
 
-/// Ours and theirs in turn, ours first and last; the medians.
-fn interleaved(mut rate: impl FnMut(bool) -> f64) -> (f64, f64) {
-    let (mut ours, mut theirs) = (vec![rate(true)], Vec::new());
-    for _ in 0..ROUNDS {
-        theirs.push(rate(false));
-        ours.push(rate(true));
+/// Those that have people in memory alone.
+const IN_MEMORY: [Rival; 4] = [
+    Rival { name: "elimity (Go)", start: peers::elimity, people: 100_000, is_quick: true },
+    Rival { name: "scim-server (Rust)", start: peers::scim_server, people: 100_000, is_quick: true },
+    Rival { name: "SCIMMY (Node)", start: peers::scimmy, people: 1_000, is_quick: false },
+    Rival { name: "scim2-server (Python)", start: peers::scim2_server, people: 10_000, is_quick: false },
+];
+
+/// Those that keep what they acknowledge: MLflow in SQLite, and Keycloak, which could, but has it in memory here.
+const DURABLE: [Rival; 2] = [
+    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, people: 0, is_quick: true },
+    Rival { name: "MLflow", start: peers::mlflow, people: 0, is_quick: false },
+];
+
+/// How fast one person is read and found, of `people`: nobody is in a team yet, as the rivals have none.
+pub async fn reads(
+    table: &mut Table,
+    selection: &Selection,
+    ours: &Tenant,
+    people: usize,
+) -> Result<(), Failure> {
+    for rival in IN_MEMORY.iter().filter(|rival| rival.is_quick || selection.full) {
+        let held = rival.people.min(people);
+        let (theirs, _peer) = rival.start().await?;
+        theirs.create_all(0..held).await?;
+        let sides = [Side::new(ours.clone(), people).await?, Side::new(theirs, held).await?];
+        let (measured, beside) = sides[0].in_turn(&sides[1], Side::read).await?;
+        table.at_least_times("reads of a user by id", 1.0, measured, (rival.name, beside), "/s");
+        let (measured, beside) = sides[0].in_turn(&sides[1], Side::find).await?;
+        // Who looks at everybody takes ten times as long for ten times as many.
+        let target = if selection.full { 50.0 } else { 5.0 };
+        let rival = format!("{} with {held}", rival.name);
+        table.at_least_times(&format!("userName eq, of {people}"), target, measured, (&rival, beside), "/s");
     }
-    (median(ours), median(theirs))
+    Ok(())
+}
+
+/// How fast people are created, those after `people`.
+pub async fn creates(
+    table: &mut Table,
+    selection: &Selection,
+    ours: &Tenant,
+    people: usize,
+) -> Result<(), Failure> {
+    let mut ours = Side { tenant: ours.clone(), ids: Vec::new(), people };
+    for rival in DURABLE.iter().filter(|rival| rival.is_quick || selection.full) {
+        let (tenant, _peer) = rival.start().await?;
+        let mut theirs = Side { tenant, ids: Vec::new(), people: 0 };
+        theirs.create(WARM_UP).await?;
+        let (mut measured, mut beside) = (vec![ours.create(ROUND).await?], Vec::new());
+        for _ in 0..ROUNDS {
+            beside.push(theirs.create(ROUND).await?);
+            measured.push(ours.create(ROUND).await?);
+        }
+        let rival = (rival.name, median(beside));
+        table.at_least_times("creates of users, flushed to the disk", 5.0, median(measured), rival, "/s");
+    }
+    Ok(())
+}
+
+impl Rival {
+    /// It runs as long as the peer lives.
+    async fn start(&self) -> Result<(Tenant, Peer), Failure> {
+        let peer = tokio::task::spawn_blocking(self.start).await??;
+        let url = peer.base_url.strip_prefix("http://").and_then(|url| url.split_once('/'));
+        let (address, base) = url.ok_or("the peer has no base path")?;
+        let server = Server { address: address.to_owned(), authorization: format!("Bearer {}", peer.token) };
+        Ok((Tenant { server, base: format!("/{base}") }, peer))
+    }
+}
+
+/// One of the two that are compared.
+struct Side {
+    tenant: Tenant,
+    /// The ids of some of its people.
+    ids: Vec<String>,
+    people: usize,
+}
+
+impl Side {
+    async fn new(tenant: Tenant, people: usize) -> Result<Self, Failure> {
+        let ids = tenant.some_ids().await?;
+        Ok(Self { tenant, ids, people })
+    }
+
+    /// Ours and theirs in turn, ours first and last; the medians.
+    async fn in_turn(
+        &self,
+        theirs: &Self,
+        rate: impl AsyncFn(&Self, f64) -> Result<f64, Failure>,
+    ) -> Result<(f64, f64), Failure> {
+        rate(theirs, WARM_UP).await?;
+        let (mut measured, mut beside) = (vec![rate(self, ROUND).await?], Vec::new());
+        for _ in 0..ROUNDS {
+            beside.push(rate(theirs, ROUND).await?);
+            measured.push(rate(self, ROUND).await?);
+        }
+        Ok((median(measured), median(beside)))
+    }
+
+    /// Reads by id, for so many seconds; the rate.
+    async fn read(&self, seconds: f64) -> Result<f64, Failure> {
+        let path = |number: usize| format!("/Users/{}", self.ids[number % self.ids.len()]);
+        self.get(seconds, path).await
+    }
+
+    /// Equality filters, for so many seconds; the rate.
+    async fn find(&self, seconds: f64) -> Result<f64, Failure> {
+        // A step that leads to everybody, in no order.
+        let number = |number: usize| number * 7919 % self.people;
+        let filter = |it| format!("/Users?filter=userName%20eq%20%22person{}%40example.com%22", number(it));
+        self.get(seconds, filter).await
+    }
+
+    async fn get(&self, seconds: f64, path: impl Fn(usize) -> String + Sync) -> Result<f64, Failure> {
+        let rate = async |count| {
+            let ask = |number| self.tenant.ask("GET", &path(number), "");
+            Ok::<f64, Failure>(self.tenant.server.load(CONNECTIONS, count, ask).await?.all(200).rate())
+        };
+        let guess = rate(CONNECTIONS).await?;
+        let guess = rate(enough(guess, seconds / 10.0)).await?;
+        rate(enough(guess, seconds)).await
+    }
+
+    /// Creates people for so many seconds; the rate.
+    async fn create(&mut self, seconds: f64) -> Result<f64, Failure> {
+        let guess = self.create_next(2 * CONNECTIONS).await?;
+        self.create_next(enough(guess, seconds)).await
+    }
+
+    async fn create_next(&mut self, count: usize) -> Result<f64, Failure> {
+        let first = self.people;
+        self.people += count;
+        self.tenant.create_all(first..self.people).await
+    }
+}
+
+impl Tenant {
+    /// Creates people, each at the first attempt; the rate.
+    async fn create_all(&self, numbers: Range<usize>) -> Result<f64, Failure> {
+        let post = |number| self.ask("POST", "/Users", person(numbers.start + number));
+        Ok(self.server.load(CONNECTIONS, numbers.len(), post).await?.all(201).rate())
+    }
+
+    /// The ids on its first page.
+    async fn some_ids(&self) -> Result<Vec<String>, Failure> {
+        let (_, body) = self.server.once(self.ask("GET", "/Users?startIndex=1&count=1000", "")).await?;
+        let page: serde_json::Value = serde_json::from_slice(&body)?;
+        let users = page["Resources"].as_array().ok_or("a page without resources")?;
+        Ok(users.iter().filter_map(|user| user["id"].as_str().map(str::to_owned)).collect())
+    }
+}
+
+/// How many requests take about so many seconds.
+fn enough(rate: f64, seconds: f64) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither large nor negative")]
+    let count = (rate * seconds) as usize;
+    count.max(CONNECTIONS)
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
-}
-
-fn fill(runtime: &Runtime, running: &Running, numbers: std::ops::Range<usize>) {
-    let ask = |number| people::create(&running.base, numbers.start + number);
-    let count = numbers.len();
-    runtime.block_on(running.server.load(CONNECTIONS, count, ask)).unwrap().all(201);
-}
-
-impl Running {
-    fn of(peer: &Peer) -> Self {
-        let (address, base) = peer.base_url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-        let server = Server { address: address.to_owned(), authorization: format!("Bearer {}", peer.token) };
-        Self { server, base: format!("/{base}") }
-    }
-
-    /// Requests per second in a round of about so many seconds, each answered with `status`; `next` counts them.
-    fn rate(
-        &self,
-        runtime: &Runtime,
-        next: &mut usize,
-        seconds: f64,
-        status: u16,
-        ask: impl Fn(usize) -> Ask + Sync,
-    ) -> f64 {
-        let mut load = |count: usize| {
-            let first = *next;
-            *next += count;
-            let load = self.server.load(CONNECTIONS, count, |number| ask(first + number));
-            runtime.block_on(load).unwrap().all(status).rate()
-        };
-        // How many that is, is found out first.
-        let guess = load(2 * CONNECTIONS);
-        let guess = load(CONNECTIONS + (guess * seconds / 10.0) as usize);
-        load(CONNECTIONS + (guess * seconds) as usize)
-    }
-
-    /// The ids of some of its people.
-    fn ids(&self, runtime: &Runtime) -> Vec<String> {
-        let (status, body) = runtime.block_on(self.server.once(people::page(&self.base, 1000))).unwrap();
-        assert!(status.is_success(), "{status}");
-        let page: Value = serde_json::from_slice(&body).unwrap();
-        let users = page["Resources"].as_array().unwrap();
-        users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()
-    }
 }

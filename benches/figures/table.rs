@@ -44,6 +44,17 @@ impl Table {
         });
     }
 
+    /// A figure that nothing was promised about, beside those that explain it.
+    pub fn note(&mut self, figure: &str, measured: f64, unit: &str) {
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: String::new(),
+            measured: format!("{} {unit}", short(measured)),
+            beside: String::new(),
+            met: true,
+        });
+    }
+
     /// A figure that must be at least `target` times what `rival` reached in the same run.
     pub fn at_least_times(
         &mut self,

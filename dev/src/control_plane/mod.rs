@@ -119,6 +119,13 @@ impl ControlPlane {
         self.family.spawn(name, command, log)
     }
 
+    /// The process id of a component that runs.
+    pub fn pid(&self, component: Component) -> Result<u32, Error> {
+        let mut running = self.running();
+        let process = running.slot(component).as_ref();
+        process.map(Process::pid).ok_or(Error::NotRunning { name: component.name() })
+    }
+
     /// Stops a component from running (SIGSTOP): its connections stay open and nothing answers.
     pub fn pause(&self, component: Component) -> Result<(), Error> {
         self.signal(component, Signal::STOP)

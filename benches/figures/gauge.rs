@@ -1,0 +1,63 @@
+//! What the processes of the measured system say of themselves: memory, and counts of requests.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use kube::Client;
+use rollcall_dev::{Component, ControlPlane};
+
+use crate::load::Failure;
+
+/// For so long memory must stay as it is until it counts as settled.
+const STILL: Duration = Duration::from_secs(20);
+
+/// How much it may move within that time.
+const SAME: f64 = 0.01;
+
+/// A process that never settles is measured after this.
+const AT_LAST: Duration = Duration::from_secs(240);
+
+/// One line of `/proc/<pid>/status`, such as `VmRSS`, in MiB.
+pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let found = status.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(':'));
+    let kib = found.ok_or("no such line")?.trim().trim_end_matches("kB").trim().parse::<f64>()?;
+    Ok(kib / 1024.0)
+}
+
+/// What a process holds once it has stopped giving memory back, in MiB.
+pub async fn settled(pid: u32) -> Result<f64, Failure> {
+    let started = Instant::now();
+    let (mut held, mut since) = (memory(pid, "VmRSS")?, Instant::now());
+    while since.elapsed() < STILL && started.elapsed() < AT_LAST {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = memory(pid, "VmRSS")?;
+        if (now - held).abs() > held * SAME {
+            (held, since) = (now, Instant::now());
+        }
+    }
+    memory(pid, "VmRSS")
+}
+
+/// The API server's process id.
+pub fn api_server(plane: &ControlPlane) -> Result<u32, Failure> {
+    Ok(plane.pid(Component::ApiServer)?)
+}
+
+/// The sum of one of the API server's metrics, over those of its lines that `of` selects.
+pub async fn metric(client: &Client, name: &str, of: impl Fn(&str) -> bool) -> Result<f64, Failure> {
+    let text = client.request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
+    let lines = text
+        .lines()
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && of(line));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
+
+/// What the API server's live objects take in MiB, after it was made to collect its garbage.
+pub async fn live_heap(client: &Client) -> Result<f64, Failure> {
+    let path = "/debug/pprof/heap?gc=1&debug=1";
+    client.request_text(http::Request::get(path).body(Vec::new())?).await?;
+    Ok(metric(client, "go_memstats_heap_alloc_bytes", |_| true).await? / f64::from(1 << 20))
+}

@@ -1,0 +1,40 @@
+//! What people and teams cost in memory: in a replica, and in the API server.
+
+use crate::{
+    gauge::{api_server, live_heap, memory, metric, settled},
+    load::Failure,
+    people::Size,
+    system::System,
+    table::Table,
+};
+
+/// What the API server holds while there is nobody.
+#[derive(Clone, Copy, Debug)]
+pub struct Empty {
+    resident: f64,
+    live: f64,
+}
+
+/// To be taken before anybody is there.
+pub async fn empty(system: &System) -> Result<Empty, Failure> {
+    let live = live_heap(&system.client).await?;
+    Ok(Empty { resident: settled(api_server(&system.plane)?).await?, live })
+}
+
+/// With everybody there.
+pub async fn measure(table: &mut Table, system: &System, size: &Size, empty: Empty) -> Result<(), Failure> {
+    let of = format!("{} users, {} memberships", size.people, size.memberships);
+    let operator = system.operator.pid()?;
+    table.at_most(&format!("memory of a replica, {of}"), 256.0, memory(operator, "VmRSS")?, "MiB");
+    table.at_most("  at its peak, since it started", 256.0, memory(operator, "VmHWM")?, "MiB");
+    let resident = settled(api_server(&system.plane)?).await?;
+    let per_user = |mib: f64| mib * 1024.0 / size.people as f64;
+    table.at_most("memory of the API server, of each user", 45.0, per_user(resident - empty.resident), "KiB");
+    let live = live_heap(&system.client).await?;
+    table.note("  live objects of it, of each user", per_user(live - empty.live), "KiB");
+    table.note("  the API server in all", resident, "MiB");
+    table.note("  the API server without anybody", empty.resident, "MiB");
+    let stored = metric(&system.client, "apiserver_storage_size_bytes", |_| true).await?;
+    table.note("etcd's database", stored / f64::from(1 << 20), "MiB");
+    Ok(())
+}

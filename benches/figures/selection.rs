@@ -1,0 +1,22 @@
+//! What of the benchmark runs: the quick form or the full one, and which groups of figures.
+
+use std::env;
+
+/// What was asked for by `BENCH=full` and `ONLY=memory`.
+#[derive(Debug)]
+pub struct Selection {
+    pub full: bool,
+    only: String,
+}
+
+impl Selection {
+    pub fn from_environment() -> Self {
+        let variable = |name| env::var(name).unwrap_or_default();
+        Self { full: variable("BENCH") == "full", only: variable("ONLY") }
+    }
+
+    /// Whether the group of this name is measured.
+    pub fn has(&self, group: &str) -> bool {
+        group.contains(&self.only)
+    }
+}
