@@ -7,7 +7,7 @@ DEV := cargo run --quiet --package rollcall-dev --
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Tell the story of Rollcall with real output, in a minute and a half
@@ -30,8 +30,12 @@ test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
 .PHONY: bench
-bench: ## Measure what is promised about speed
+bench: ## Measure what is promised about speed, beside other people's servers; ONLY=rivals for one group
 	cargo bench --quiet --bench figures
+
+.PHONY: bench-full
+bench-full: ## The same with 100,000 users, and with all of the other servers
+	BENCH=full cargo bench --quiet --bench figures
 
 # Of each target. What is found stays in target/fuzz/found; a short run without guidance is part of `make test`.
 FUZZ_SECONDS ?= 60
