@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use rollcall_dev::peers::{self, Peer, PeerError};
+use serde_json::Value;
 
 use crate::{
     load::{Failure, Server},
@@ -32,6 +33,8 @@ const WARM_UP: f64 = 2.0;
 struct Rival {
     name: &'static str,
     start: fn() -> Result<Peer, PeerError>,
+    /// A person as it takes them.
+    person: fn(usize) -> String,
     /// How many people it is given, in the full form; those that scan them, as many as ours. Fewer only make it faster.
     people: usize,
     /// It starts and fills fast enough for the quick form.
@@ -40,16 +43,28 @@ struct Rival {
 
 /// Those that have people in memory alone.
 const IN_MEMORY: [Rival; 4] = [
-    Rival { name: "elimity (Go)", start: peers::elimity, people: 100_000, is_quick: true },
-    Rival { name: "scim-server (Rust)", start: peers::scim_server, people: 100_000, is_quick: true },
-    Rival { name: "SCIMMY (Node)", start: peers::scimmy, people: 1_000, is_quick: true },
-    Rival { name: "scim2-server (Python)", start: peers::scim2_server, people: 1_000, is_quick: true },
+    Rival { name: "elimity (Go)", start: peers::elimity, person, people: 100_000, is_quick: true },
+    Rival {
+        name: "scim-server (Rust)",
+        start: peers::scim_server,
+        person: core,
+        people: 100_000,
+        is_quick: true,
+    },
+    Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, people: 1_000, is_quick: true },
+    Rival {
+        name: "scim2-server (Python)",
+        start: peers::scim2_server,
+        person,
+        people: 1_000,
+        is_quick: true,
+    },
 ];
 
 /// Those that keep what they acknowledge: MLflow in SQLite, and Keycloak, which could, but has it in memory here.
 const DURABLE: [Rival; 2] = [
-    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, people: 0, is_quick: true },
-    Rival { name: "MLflow", start: peers::mlflow, people: 0, is_quick: false },
+    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, person, people: 0, is_quick: true },
+    Rival { name: "MLflow", start: peers::mlflow, person, people: 0, is_quick: false },
 ];
 
 /// How fast one person is read and found, of `people`: nobody is in a team yet, as the rivals have none.
@@ -62,7 +77,7 @@ pub async fn reads(
     for rival in IN_MEMORY.iter().filter(|rival| rival.is_quick || selection.full) {
         let held = rival.people.min(people);
         let (theirs, _peer) = rival.start().await?;
-        theirs.create_all(0..held).await?;
+        theirs.create_all(0..held, rival.person).await?;
         let sides = [Side::new(ours.clone(), people).await?, Side::new(theirs, held).await?];
         let (measured, beside) = sides[0].in_turn(&sides[1], Side::read).await?;
         table.at_least_times("reads of a user by id", 1.0, measured, (rival.name, beside), "/s");
@@ -171,13 +186,13 @@ impl Side {
     async fn create_next(&mut self, count: usize) -> Result<f64, Failure> {
         let first = self.people;
         self.people += count;
-        self.tenant.create_all(first..self.people).await
+        self.tenant.create_all(first..self.people, person).await
     }
 }
 
 impl Tenant {
     /// Creates people, each at the first attempt; the rate.
-    async fn create_all(&self, numbers: Range<usize>) -> Result<f64, Failure> {
+    async fn create_all(&self, numbers: Range<usize>, person: fn(usize) -> String) -> Result<f64, Failure> {
         let post = |number| self.ask("POST", "/Users", person(numbers.start + number));
         Ok(self.server.load(CONNECTIONS, numbers.len(), post).await?.all(201).rate())
     }
@@ -185,10 +200,18 @@ impl Tenant {
     /// The ids on its first page.
     async fn some_ids(&self) -> Result<Vec<String>, Failure> {
         let (_, body) = self.server.once(self.ask("GET", "/Users?startIndex=1&count=1000", "")).await?;
-        let page: serde_json::Value = serde_json::from_slice(&body)?;
+        let page: Value = serde_json::from_slice(&body)?;
         let users = page["Resources"].as_array().ok_or("a page without resources")?;
         Ok(users.iter().filter_map(|user| user["id"].as_str().map(str::to_owned)).collect())
     }
+}
+
+/// A person without the enterprise extension, which not everybody takes.
+fn core(number: usize) -> String {
+    let mut document: Value = serde_json::from_str(&person(number)).unwrap();
+    document["schemas"].as_array_mut().unwrap().truncate(1);
+    document.as_object_mut().unwrap().retain(|name, _| !name.starts_with("urn:"));
+    document.to_string()
 }
 
 /// How many requests take about so many seconds.
