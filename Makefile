@@ -29,13 +29,16 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
+# Which group of figures, by a part of its name: protocol, rivals, memory, start, mixed, growth, throughput. All of them if empty.
+ONLY ?=
+
 .PHONY: bench
-bench: ## Measure what is promised about speed, beside other people's servers; ONLY=rivals for one group
-	cargo bench --quiet --bench figures
+bench: assets ## Measure what is promised about speed and size, a tenth of the size; ONLY=memory for some of it
+	ONLY=$(ONLY) cargo bench --quiet --bench figures
 
 .PHONY: bench-full
-bench-full: ## The same with 100,000 users, and with all of the other servers
-	BENCH=full cargo bench --quiet --bench figures
+bench-full: assets ## The same with 100,000 users, 5,000 teams and 1,000,000 memberships
+	BENCH=full ONLY=$(ONLY) cargo bench --quiet --bench figures
 
 # Of each target. What is found stays in target/fuzz/found; a short run without guidance is part of `make test`.
 FUZZ_SECONDS ?= 60

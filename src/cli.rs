@@ -115,6 +115,11 @@ pub struct RunArgs {
     #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
     pub request_timeout: Duration,
 
+    /// How many requests a second each tenant may send to one replica while other tenants send too; a write counts as
+    /// four. What is beyond waits up to 2s, then it is answered 429. A tenant that is alone has no limit; 0: none has.
+    #[arg(long, env = "ROLLCALL_TENANT_RATE", default_value_t = 1000, value_name = "REQUESTS")]
+    pub tenant_rate: u32,
+
     /// Let downstream apps be on this machine's loopback addresses. For development only: in a cluster it would
     /// let whoever may create a DownstreamApp reach what listens beside us.
     #[arg(long, env = "ROLLCALL_ALLOW_LOOPBACK_DOWNSTREAM")]

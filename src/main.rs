@@ -13,6 +13,11 @@ use rollcall::{
     telemetry,
 };
 
+/// The C library's allocator keeps what it was given once: a replica that has read everything would hold twice what it
+/// needs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// It could not start: the arguments are fine, but something that they name is not.
 const CANNOT_START: u8 = 3;
 

@@ -115,9 +115,11 @@ impl Rollcall {
         let (requests, calls) = (RequestMetrics::default(), CallMetrics::default());
         requests.register(metrics.registry());
         calls.register(metrics.registry());
+        let store = Store::new(client.clone(), peers);
+        store.register_metrics(metrics.registry());
         Ok(Self {
             namespaces: Namespaces::from_list(args.namespaces.clone()),
-            store: Store::new(client.clone(), peers),
+            store,
             tenants: Arc::new(Tenants::default()),
             metrics: Arc::new(metrics),
             requests,
@@ -217,6 +219,7 @@ impl Rollcall {
         let settings = Settings {
             max_body: self.args.max_body,
             request_timeout: self.args.request_timeout,
+            tenant_rate: self.args.tenant_rate,
             ..Settings::new(self.args.external_url.clone())
         };
         let (store, tenants) = (self.store.clone(), Arc::clone(&self.tenants));

@@ -17,7 +17,7 @@ const STILL: Duration = Duration::from_secs(20);
 const SAME: f64 = 0.01;
 
 /// A process that never settles is measured after this.
-const AT_LAST: Duration = Duration::from_secs(240);
+const AT_LAST: Duration = Duration::from_mins(4);
 
 /// One line of `/proc/<pid>/status`, such as `VmRSS`, in MiB.
 pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {

@@ -44,6 +44,14 @@ pub struct Outcome {
     pub statuses: BTreeMap<u16, usize>,
 }
 
+/// What came of one request of many that were due at their times.
+#[derive(Debug)]
+pub struct Paced {
+    pub number: usize,
+    pub took: Duration,
+    pub status: u16,
+}
+
 impl Server {
     /// Asks `count` requests, as `ask` makes them from 0 on, over `connections` connections.
     pub async fn load(
@@ -64,6 +72,35 @@ impl Server {
         }
         outcome.latencies.sort_unstable();
         Ok(outcome)
+    }
+
+    /// Asks `count` requests at `rate` a second: each is due at its time, whatever became of those before it, and how
+    /// long it took counts from then. Too few `connections` make it late, which shows.
+    pub async fn paced(
+        &self,
+        connections: usize,
+        rate: f64,
+        count: usize,
+        ask: impl Fn(usize) -> Ask + Sync,
+    ) -> Result<Vec<Paced>, Failure> {
+        let (next, started) = (AtomicUsize::new(0), Instant::now());
+        let lanes = (0..connections).map(|_| async {
+            let (mut connection, mut answers) = (self.connect().await?, Vec::new());
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return Ok::<_, Failure>(answers);
+                }
+                let due = started + Duration::from_secs_f64(number as f64 / rate);
+                tokio::time::sleep_until(due.into()).await;
+                if connection.is_closed() {
+                    connection = self.connect().await?;
+                }
+                let (status, _) = self.send(&mut connection, ask(number)).await?;
+                answers.push(Paced { number, took: due.elapsed(), status: status.as_u16() });
+            }
+        });
+        Ok(try_join_all(lanes).await?.into_iter().flatten().collect())
     }
 
     /// One request on a connection of its own, with its answer.

@@ -4,21 +4,28 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     missing_debug_implementations,
-    reason = "a benchmark fails by panicking, and prints"
+    reason = "a benchmark fails by panicking, prints, and counts to a few millions at most"
 )]
 
 mod directory;
 mod gauge;
+mod growth;
 mod load;
 mod memory;
+mod mixed;
 mod people;
 mod protocol;
 mod rivals;
 mod scale;
 mod selection;
+mod start;
 mod system;
 mod table;
+mod throughput;
 
 use std::process::ExitCode;
 

@@ -20,8 +20,11 @@ use crate::load::{Ask, Failure, Server};
 /// Where everything is.
 const NAMESPACE: &str = "scale";
 
+/// Where a bare client puts objects that no operator looks at.
+pub const BARE: &str = "bare";
+
 /// How long anything may take to come up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What runs.
 pub struct System {
@@ -126,6 +129,13 @@ impl Operator {
         Ok(())
     }
 
+    /// One of its metrics: the first line that begins like this.
+    pub async fn metric(&self, line: &str) -> Option<f64> {
+        let ask = Ask { method: "GET", path: "/metrics".to_owned(), body: String::new() };
+        let (_, text) = self.admin.once(ask).await.ok()?;
+        std::str::from_utf8(&text).ok()?.lines().find_map(|it| it.strip_prefix(line)?.trim().parse().ok())
+    }
+
     /// Its process id.
     pub fn pid(&self) -> Result<u32, Failure> {
         Ok(self.process.as_ref().ok_or("the operator does not run")?.pid())
@@ -157,7 +167,9 @@ fn prepare() -> Result<(ControlPlane, PathBuf), Failure> {
     let crds: Result<Vec<String>, _> = rollcall::api::crds().iter().map(serde_json::to_string).collect();
     plane.apply(&crds?.join("\n---\n"))?;
     plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
-    plane.kubectl(&["create", "namespace", NAMESPACE])?;
+    for namespace in [NAMESPACE, BARE] {
+        plane.kubectl(&["create", "namespace", namespace])?;
+    }
     let kubeconfig = Release::new(&plane, NAMESPACE, NAMESPACE, "").grant()?.kubeconfig;
     Ok((plane, kubeconfig))
 }

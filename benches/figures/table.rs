@@ -98,7 +98,7 @@ impl Table {
     }
 
     pub fn print(&self) {
-        println!("{:<60} {:>12} {:>14}  {}", "figure", "target", "measured", "beside it, in the same run");
+        println!("{:<60} {:>12} {:>14}  beside it, in the same run", "figure", "target", "measured");
         for row in &self.rows {
             println!("{}", row.line());
         }

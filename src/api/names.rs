@@ -85,3 +85,13 @@ pub const ORIGIN_PLACEHOLDER: &str = "Placeholder";
 /// Written to an object so that a rename of it that is under way fails and looks again, before its claim on a name is
 /// taken over.
 pub const ANNOTATION_FENCED_AT: &str = "rollcall.dev/fenced-at";
+
+/// An id is the name of an object and becomes part of the API server's URLs, so nothing else goes further: a
+/// decoded `../` would name another resource. RFC 1123, as Kubernetes reads it.
+pub fn is_object_name(id: &str) -> bool {
+    let edge =
+        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    let bytes = id.as_bytes();
+    id.len() <= 253 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().copied().all(known)
+}

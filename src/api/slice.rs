@@ -23,6 +23,9 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+// One writer owns all of it, so the API server need not keep book of each field: that took more of its memory than the
+// object does.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct MembershipSliceSpec {
     /// The Team, in this namespace, whose members these are.
     pub team_ref: TeamRef,

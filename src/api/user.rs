@@ -42,6 +42,9 @@ use super::{AppliedTo, TenantRef};
     printcolumn(name = "External id", type_ = "string", json_path = ".spec.externalId", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
+// One writer owns all of it, so the API server need not keep book of each field: that took more of its memory than the
+// object does.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct UserSpec {
     /// The ScimTenant, in this namespace, that this person belongs to. It can't be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("a user can't move to another tenant"))]

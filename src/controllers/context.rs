@@ -46,6 +46,7 @@ pub struct Surroundings {
 pub(super) struct Context {
     /// Writes only while we lead.
     pub(super) client: Client,
+    /// So does this.
     pub(super) store: Store,
     pub(super) tenants: Arc<Tenants>,
     pub(super) options: Arc<Options>,
@@ -72,6 +73,7 @@ impl Context {
     pub(super) fn new(surroundings: Surroundings, leadership: &Leadership) -> Self {
         let Surroundings { client, store, tenants, calls, options } = surroundings;
         let client = fenced(&client, leadership);
+        let store = store.written_by(client.clone());
         let leadership = leadership.clone();
         let fence = Fence::new(move || leadership.holds());
         let (options, reporter, apps) = (Arc::new(options), Reporter::default(), Apps::default());
@@ -96,9 +98,9 @@ impl Context {
                 forget(Subject::Team(team.name_any()));
             }
         };
-        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(user.object()));
+        directory.users(&tenant, &[]).iter().for_each(|user| forget_user(&user.object()));
         directory.held_users(&tenant).iter().for_each(|user| forget_user(user));
-        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.object()));
+        directory.teams(&tenant, &[]).iter().for_each(|team| forget_team(team.outline()));
         directory.held_teams(&tenant).iter().for_each(|team| forget_team(team));
     }
 }

@@ -58,7 +58,7 @@ async fn user(context: &Context, tenant: &TenantKey, id: &str) {
     let Some(user) = context.store.directory().leaving_user(tenant, id) else {
         return context.apps.forget(id);
     };
-    let user = user.object();
+    let user = &user.object();
     let rows = user.status.as_ref().map(|status| status.apps.as_slice()).unwrap_or_default();
     if is_revoked(context, tenant, id, rows) && leave_teams(context, tenant, id).await {
         let_go(&Api::namespaced(context.client.clone(), &tenant.namespace), user).await;

@@ -62,7 +62,7 @@ fn everybody(context: &Context) -> Offers {
     let directory = context.store.directory();
     let mut everybody = Offers::new();
     for tenant in directory.tenants() {
-        let users = directory.users(&tenant, &[]).into_iter().map(|user| user.object().clone());
+        let users = directory.users(&tenant, &[]).into_iter().map(|user| user.object());
         let leaving = directory.leaving(&tenant).0;
         let leaving = leaving.iter().filter_map(|id| current(context, &tenant, id));
         let held = directory.held_users(&tenant).into_iter().map(|user| (*user).clone());
@@ -76,7 +76,7 @@ fn everybody(context: &Context) -> Offers {
 fn current(context: &Context, tenant: &TenantKey, id: &str) -> Option<User> {
     let directory = context.store.directory();
     let shown = directory.user(tenant, id).or_else(|| directory.leaving_user(tenant, id));
-    let shown = shown.map(|user| user.object().clone());
+    let shown = shown.map(|user| user.object());
     shown.or_else(|| directory.held_user(tenant, id).map(|user| (*user).clone()))
 }
 

@@ -38,14 +38,15 @@ impl Context {
         let (directory, nothing_new) = (self.store.directory(), News::default());
         match subject {
             Subject::User(id) => directory.user(tenant, id).is_some_and(|it| {
-                let mut wanted = it.object().clone();
+                let object = it.object();
+                let mut wanted = object.clone();
                 self.renew_user(&mut wanted, &nothing_new);
-                wanted.status != it.object().status
+                wanted.status != object.status
             }),
             Subject::Team(id) => directory.team(tenant, id).is_some_and(|it| {
-                let mut wanted = it.object().clone();
+                let mut wanted = it.outline().clone();
                 self.renew_team(&mut wanted, &nothing_new);
-                wanted.status != it.object().status
+                wanted.status != it.outline().status
             }),
         }
     }

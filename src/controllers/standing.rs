@@ -70,7 +70,8 @@ impl Due {
                     self.member(context, &tenant, member);
                 }
                 let team = context.store.directory().team(&tenant, &id);
-                let now = team.map(|team| context.apps.with_team(&tenant, team.object())).unwrap_or_default();
+                let now =
+                    team.map(|team| context.apps.with_team(&tenant, team.outline())).unwrap_or_default();
                 let key = (tenant.clone(), id.clone());
                 if scopes.remove(&key).unwrap_or_default() != now {
                     self.member(context, &tenant, &id);

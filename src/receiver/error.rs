@@ -34,6 +34,12 @@ pub enum ReceiverError {
     /// The tenant is suspended by a person.
     #[error("this tenant is suspended; its owner can resume it")]
     Suspended,
+    /// The tenant asks for more than its share.
+    #[error("this tenant sends more than its share while others send too; slow down")]
+    TooManyRequests {
+        /// When its share will allow the next one.
+        retry_after: Duration,
+    },
     /// No route has this URL.
     #[error("there is no such URL; the base URL ends in /v2, and /Users and /Groups follow")]
     NoSuchUrl,
@@ -101,6 +107,7 @@ impl ReceiverError {
             Self::Internal => plain(500),
             Self::NobodyIsMe => plain(501),
             Self::BodyInterrupted => ScimError::invalid_syntax(detail).into(),
+            Self::TooManyRequests { retry_after } => Answer { retry_after: Some(retry_after), ..plain(429) },
             Self::Suspended => Answer { retry_after: Some(RETRY_LATER), ..plain(503) },
             Self::Starting | Self::TimedOut => {
                 Answer { retry_after: Some(Duration::from_secs(1)), ..plain(503) }

@@ -1,5 +1,7 @@
 //! `/Groups`.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::StatusCode,
@@ -161,7 +163,8 @@ pub(super) async fn write_whole(
         rules.groups.read(body, &state.settings.limits)?;
     check_id(claimed.as_deref(), id)?;
     let members: Vec<MemberChange> = members.map(MemberChange::ReplaceAll).into_iter().collect();
-    let replace = |before: Document| Ok((rules.groups.replace(&before, &document)?, members.clone()));
+    let of = Arc::clone(rules);
+    let replace = move |before: Document| Ok((of.groups.replace(&before, &document)?, members.clone()));
     Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, replace).await?)
 }
 
@@ -173,10 +176,11 @@ pub(super) async fn write_changes(
     conditions: &Conditions,
     body: Value,
 ) -> Result<TeamView, ReceiverError> {
-    let (Access { tenant, rules, .. }, limits) = (access, &state.settings.limits);
-    let request = PatchRequest::parse(body, limits)?;
-    let apply = |before: Document| {
-        rules.groups.patch(&request, &before, limits).map(|patched| (patched.document, patched.members))
+    let (Access { tenant, rules, .. }, limits) = (access, state.settings.limits.clone());
+    let request = PatchRequest::parse(body, &limits)?;
+    let of = Arc::clone(rules);
+    let apply = move |before: Document| {
+        of.groups.patch(&request, &before, &limits).map(|patched| (patched.document, patched.members))
     };
     Ok(state.store.change_team(tenant, id, conditions, &rules.groups.unique, apply).await?)
 }

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{
     ReceiverError, ReceiverState,
@@ -77,6 +78,7 @@ pub(super) fn answer(
         query,
         start: &start,
     };
+    let started = Instant::now();
     let page = state.store.list(tenant, &selection)?;
     let mut resources = Vec::with_capacity(page.items.len());
     for found in &page.items {
@@ -88,6 +90,8 @@ pub(super) fn answer(
             resources.push(columns.cut(columns.show(state, tenant, links, found)?).into());
         }
     }
+    // A list may look at everybody. As a read that finds one takes a fraction of a millisecond, each counts as a read.
+    state.shares.charge(tenant, started.elapsed().as_secs_f64() * 1e3, Instant::now());
     let body = list_response(page.total, place(&start, query, &page, &scope), resources);
     Ok(Json(body).into_response())
 }

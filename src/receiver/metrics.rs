@@ -16,6 +16,7 @@ const BUCKETS: [f64; 11] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 pub struct RequestMetrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
+    held_back: Family<HeldBackLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -23,6 +24,11 @@ struct RequestLabels {
     method: &'static str,
     route: String,
     status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HeldBackLabels {
+    how: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +42,7 @@ impl Default for RequestMetrics {
         Self {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            held_back: Family::default(),
         }
     }
 }
@@ -47,6 +54,18 @@ impl RequestMetrics {
         registry.register("rollcall_scim_requests", "SCIM requests by route and class of status", requests);
         let seconds = self.seconds.clone();
         registry.register("rollcall_scim_request_seconds", "Time to answer a SCIM request", seconds);
+        let help = "SCIM requests beyond a tenant's share, which waited or were refused";
+        registry.register("rollcall_scim_held_back", help, self.held_back.clone());
+    }
+
+    /// Counts a request that waits for its tenant's turn.
+    pub(super) fn delayed(&self) {
+        self.held_back.get_or_create(&HeldBackLabels { how: "delayed" }).inc();
+    }
+
+    /// Counts one that was not let wait.
+    pub(super) fn refused(&self) {
+        self.held_back.get_or_create(&HeldBackLabels { how: "refused" }).inc();
     }
 
     /// Counts one request.

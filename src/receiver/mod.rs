@@ -23,6 +23,7 @@ mod request;
 mod resource;
 mod respond;
 mod serve;
+mod shares;
 mod state;
 mod users;
 
@@ -72,14 +73,16 @@ pub fn router(state: ReceiverState) -> Router {
         .with_state(state.clone());
 
     // The routes are wrapped as a whole, so that not even an Allow header tells a stranger which URLs exist. The
-    // first layer sees a request first: it is given an id, guarded against panics and delays, authenticated. They are
-    // one tuple, as every call of `layer` has each request pay for a copy of all that is below it.
+    // first layer sees a request first: it is given an id, guarded against panics and delays, authenticated, and waits
+    // for its tenant's turn. They are one tuple, as every call of `layer` has each request pay for a copy of all that is
+    // below it.
     Router::new().fallback_service(routes).layer((
         from_fn_with_state(state.clone(), observe::observe),
         from_fn(media::negotiate),
         CatchPanicLayer::custom(error::panicked),
         from_fn_with_state(state.clone(), request::limit_time),
-        from_fn_with_state(state, auth::authenticate),
+        from_fn_with_state(state.clone(), auth::authenticate),
+        from_fn_with_state(state, shares::take_turn),
         from_fn(methods::name_options),
     ))
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{ReceiverError, ReceiverState};
-use crate::scim::ScimError;
+use crate::{api::names::is_object_name, scim::ScimError};
 
 /// Answers for a request that takes too long. A write that has begun goes on all the same, also when the client hangs
 /// up: identity providers do so often, and a write that stops halfway is for crashes, not for them.
@@ -87,16 +87,6 @@ pub(super) fn check_id(claimed: Option<&str>, id: &str) -> Result<(), ScimError>
 
 fn no_such_id() -> ReceiverError {
     ScimError::not_found("no resource of this tenant has this id").into()
-}
-
-/// An id is the name of an object and becomes part of the API server's URLs, so nothing else goes further: a
-/// decoded `../` would name another resource. RFC 1123, as Kubernetes reads it.
-fn is_object_name(id: &str) -> bool {
-    let edge =
-        |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-    let bytes = id.as_bytes();
-    id.len() <= 253 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().copied().all(known)
 }
 
 #[cfg(test)]

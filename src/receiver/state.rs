@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use super::{ExternalUrl, RequestMetrics};
+use super::{ExternalUrl, RequestMetrics, shares::Shares};
 use crate::{
     scim::{Limits, list::PageSizes},
     store::{Store, Tenants},
@@ -27,6 +27,8 @@ pub struct Settings {
     pub cursor_timeout: Duration,
     /// Operations of one bulk request.
     pub bulk_operations: usize,
+    /// Reads a second that a tenant may send while others send too, a write counting as four; 0 for no limit.
+    pub tenant_rate: u32,
 }
 
 impl Settings {
@@ -42,6 +44,8 @@ impl Settings {
             pages: PageSizes { default: 100, most: 1000 },
             cursor_timeout: Duration::from_hours(1),
             bulk_operations: 1000,
+            // Entra ID asks for 25 requests a second, and was seen to send some 16.
+            tenant_rate: 1000,
         }
     }
 }
@@ -57,12 +61,14 @@ pub struct Shared {
     pub(super) tenants: Arc<Tenants>,
     pub(super) settings: Settings,
     pub(super) metrics: RequestMetrics,
+    pub(super) shares: Shares,
 }
 
 impl ReceiverState {
     /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
-        Self(Arc::new(Shared { store, tenants, settings, metrics }))
+        let shares = Shares::new(settings.tenant_rate);
+        Self(Arc::new(Shared { store, tenants, settings, metrics, shares }))
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) trait Claimant:
     /// The object, kept back because another has its name.
     fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>>;
 
-    /// All objects of a tenant, those that are kept back included.
-    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>>;
+    /// Looks at each object of a tenant, those that are kept back included.
+    fn each(directory: &Directory, tenant: &TenantKey, look: impl FnMut(&Self));
 
     /// Takes the object in as the API server has it now.
     ///
@@ -79,7 +79,7 @@ impl Claimant for User {
     }
 
     fn document(&self) -> Document {
-        codec::user_document(&self.spec)
+        codec::user_document(serde_json::to_value(&self.spec).unwrap_or_default())
     }
 
     fn conditions(&self) -> &[Condition] {
@@ -87,16 +87,16 @@ impl Claimant for User {
     }
 
     fn shown(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
-        directory.user(tenant, id).map(|view| view.0)
+        directory.user(tenant, id).map(|view| view.object().into())
     }
 
     fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
         directory.held_user(tenant, id)
     }
 
-    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>> {
-        let shown = directory.users(tenant, &[]).into_iter().map(|view| view.0);
-        shown.chain(directory.held_users(tenant)).collect()
+    fn each(directory: &Directory, tenant: &TenantKey, mut look: impl FnMut(&Self)) {
+        directory.users(tenant, &[]).iter().for_each(|view| look(&view.object()));
+        directory.held_users(tenant).iter().for_each(|user| look(user));
     }
 
     async fn read_again(store: &Store, tenant: &TenantKey, id: &str) -> Result<(), StoreError> {
@@ -132,16 +132,16 @@ impl Claimant for Team {
     }
 
     fn shown(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
-        directory.team(tenant, id).map(|view| view.0)
+        directory.team(tenant, id).map(|view| view.object().into())
     }
 
     fn held(directory: &Directory, tenant: &TenantKey, id: &str) -> Option<Arc<Self>> {
         directory.held_team(tenant, id)
     }
 
-    fn all(directory: &Directory, tenant: &TenantKey) -> Vec<Arc<Self>> {
-        let shown = directory.teams(tenant, &[]).into_iter().map(|view| view.0);
-        shown.chain(directory.held_teams(tenant)).collect()
+    fn each(directory: &Directory, tenant: &TenantKey, mut look: impl FnMut(&Self)) {
+        directory.teams(tenant, &[]).iter().for_each(|view| look(view.outline()));
+        directory.held_teams(tenant).iter().for_each(|team| look(team));
     }
 
     async fn read_again(store: &Store, tenant: &TenantKey, id: &str) -> Result<(), StoreError> {

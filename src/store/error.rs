@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::scim::ScimError;
 
 /// Why the store did not do what was asked. Nothing of a failed request is visible afterwards.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no such user or team in this tenant.
     #[error("no {kind} with id {id} in this tenant")]

@@ -5,17 +5,20 @@
 
 mod acknowledge;
 mod api_error;
+mod by_key;
 mod claimant;
 pub mod claims;
 mod codec;
 pub mod dialects;
 pub mod directory;
 pub mod error;
+mod group_commit;
 mod locks;
 pub mod membership;
 mod meta;
 pub mod names;
 pub mod namespaces;
+mod packed;
 mod page;
 mod passwords;
 mod peers;
@@ -42,6 +45,7 @@ mod written;
 use std::{sync::Arc, time::Duration};
 
 use kube::Client;
+use prometheus_client::registry::Registry;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
@@ -60,16 +64,25 @@ pub use self::{
     written::Kind,
 };
 use self::{
-    locks::Locks, membership::Members, passwords::Hashing, peers::Peers, slices::SliceCache, watch::Progress,
+    group_commit::{CommitMetrics, Lines},
+    locks::Locks,
+    membership::Members,
+    passwords::Hashing,
+    peers::Peers,
+    slices::SliceCache,
+    watch::Progress,
 };
 
 /// The store. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    common: Arc<Common>,
+    writer: Arc<Writer>,
+}
 
+/// What there is once in a process.
 #[derive(Debug)]
-struct Inner {
-    client: Debuggable<Client>,
+struct Common {
     directory: Directory,
     slices: SliceCache,
     locks: Locks,
@@ -77,6 +90,15 @@ struct Inner {
     progress: Progress,
     background: TaskTracker,
     hashing: Hashing,
+    commits: CommitMetrics,
+}
+
+/// What there is for each client that is written by. Lines are, because a change is stored by the client of whoever
+/// stores the line.
+#[derive(Debug)]
+struct Writer {
+    client: Debuggable<Client>,
+    lines: Lines,
 }
 
 /// A client, which says nothing about itself.
@@ -91,16 +113,28 @@ impl<T> std::fmt::Debug for Debuggable<T> {
 impl Store {
     /// A store over the API server that `client` speaks to. It is empty until [`Store::follow`] runs.
     pub fn new(client: Client, options: PeerOptions) -> Self {
-        Self(Arc::new(Inner {
+        let common = Common {
             peers: Peers::new(&client, options),
-            client: Debuggable(client),
             directory: Directory::default(),
             slices: SliceCache::default(),
             locks: Locks::default(),
             progress: Progress::default(),
             background: TaskTracker::new(),
             hashing: Hashing::default(),
-        }))
+            commits: CommitMetrics::default(),
+        };
+        Self { common: Arc::new(common), writer: Arc::new(Writer::new(client)) }
+    }
+
+    /// The same store, written by another client: the leader's, which writes nothing once somebody else may lead.
+    #[must_use]
+    pub fn written_by(&self, client: Client) -> Self {
+        Self { common: Arc::clone(&self.common), writer: Arc::new(Writer::new(client)) }
+    }
+
+    /// Makes its numbers part of what `/metrics` shows.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.common.commits.register(registry);
     }
 
     /// Follows the API server's watches in `namespaces` (all of them if there is none) until `stop`, as one replica
@@ -112,24 +146,24 @@ impl Store {
         } else {
             watch::follow(self, namespaces, &stop).await;
         }
-        self.0.background.close();
-        self.0.background.wait().await;
+        self.common.background.close();
+        self.common.background.wait().await;
     }
 
     /// What is missing until reads can be answered; empty when they can.
     pub fn not_ready(&self) -> Vec<String> {
         let lease = self.peers().why_not().map(|why| format!("read lease: {why}"));
-        lease.into_iter().chain(self.0.progress.missing()).collect()
+        lease.into_iter().chain(self.common.progress.missing()).collect()
     }
 
     /// Waits until reads can be answered.
     pub async fn wait_until_ready(&self) {
-        self.0.progress.wait().await;
+        self.common.progress.wait().await;
     }
 
     /// Everything in memory, for the controllers.
     pub fn directory(&self) -> &Directory {
-        &self.0.directory
+        &self.common.directory
     }
 
     /// One user.
@@ -185,30 +219,44 @@ impl Store {
     }
 
     fn client(&self) -> &Client {
-        &self.0.client.0
+        &self.writer.client.0
+    }
+
+    fn lines(&self) -> &Lines {
+        &self.writer.lines
+    }
+
+    fn commit_metrics(&self) -> &CommitMetrics {
+        &self.common.commits
     }
 
     fn locks(&self) -> &Locks {
-        &self.0.locks
+        &self.common.locks
     }
 
     fn peers(&self) -> &Peers {
-        &self.0.peers
+        &self.common.peers
     }
 
     fn slice_cache(&self) -> &SliceCache {
-        &self.0.slices
+        &self.common.slices
     }
 
     fn background(&self) -> &TaskTracker {
-        &self.0.background
+        &self.common.background
     }
 
     fn hashing(&self) -> &Hashing {
-        &self.0.hashing
+        &self.common.hashing
     }
 
     fn progress(&self) -> &Progress {
-        &self.0.progress
+        &self.common.progress
+    }
+}
+
+impl Writer {
+    fn new(client: Client) -> Self {
+        Self { client: Debuggable(client), lines: Lines::default() }
     }
 }

@@ -135,18 +135,18 @@ impl Names {
         claims: &HashSet<(String, String, String)>,
         without: &mut Vec<(Order, Named)>,
     ) {
-        for object in K::all(self.store.directory(), tenant) {
+        K::each(self.store.directory(), tenant, |object| {
             let id = object.name_any();
-            let claim = (tenant.namespace.to_string(), claim_of(object.as_ref()), id.clone());
+            let claim = (tenant.namespace.to_string(), claim_of(object), id.clone());
             let named = Named { kind: K::KIND, tenant: tenant.clone(), id: id.clone().into() };
-            let receivers = is_receivers(object.as_ref());
+            let receivers = is_receivers(object);
             if !claims.contains(&claim) {
                 let created = object.creation_timestamp().map(|time| time.0);
                 without.push(((!receivers, created, id), named));
             } else if !receivers {
                 self.claimed().insert(named, fold_case(object.unique_value()));
             }
-        }
+        });
     }
 
     async fn look_at_one<K: Claimant>(

@@ -25,21 +25,35 @@ impl Default for Attempts {
 impl Attempts {
     /// Waits a moment before the next attempt after a lost compare-and-swap.
     pub(super) async fn next_conflict(&mut self) -> Result<(), StoreError> {
-        self.next(&"the object keeps changing under this request").await
+        self.check_conflict()?;
+        self.pause().await;
+        Ok(())
     }
 
     /// Waits a moment before the next attempt; fails when there were enough.
     pub(super) async fn next(&mut self, reason: &impl ToString) -> Result<(), StoreError> {
-        if self.started.elapsed() > PATIENCE {
-            return Err(StoreError::Unavailable {
-                reason: reason.to_string(),
-                retry_after: Duration::from_secs(1),
-            });
-        }
+        self.check(reason)?;
+        self.pause().await;
+        Ok(())
+    }
+
+    /// Fails when there were enough lost compare-and-swaps.
+    pub(super) fn check_conflict(&self) -> Result<(), StoreError> {
+        self.check(&"the object keeps changing under this request")
+    }
+
+    /// Waits a moment, longer from time to time.
+    pub(super) async fn pause(&mut self) {
         self.count += 1;
         let longest = 2_u64.saturating_pow(self.count.min(6));
         tokio::time::sleep(Duration::from_millis(jitter(longest))).await;
-        Ok(())
+    }
+
+    fn check(&self, reason: &impl ToString) -> Result<(), StoreError> {
+        if self.started.elapsed() <= PATIENCE {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable { reason: reason.to_string(), retry_after: Duration::from_secs(1) })
     }
 }
 

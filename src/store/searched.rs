@@ -13,8 +13,8 @@ pub(super) fn value(directory: &Directory, tenant: &TenantKey, found: &Found, na
         ("meta", _) => Some(meta(found)),
         ("groups", Found::User(user)) => Some(groups(directory, tenant, user.id())),
         ("members", Found::Team(team)) => Some(members(directory, tenant, team.id())),
-        (_, Found::User(user)) => codec::user_attribute(&user.object().spec, name),
-        (_, Found::Team(team)) => codec::team_attribute(&team.object().spec, name),
+        (_, Found::User(user)) => user.attribute(name),
+        (_, Found::Team(team)) => codec::team_attribute(&team.outline().spec, name),
     }
 }
 
@@ -39,7 +39,7 @@ fn members(directory: &Directory, tenant: &TenantKey, team: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::{borrow::Cow, sync::Arc};
+    use std::borrow::Cow;
 
     use proptest::{collection::vec, prelude::*, sample::select};
     use serde_json::Map;
@@ -79,7 +79,7 @@ mod tests {
     fn found(body: &Map<String, Value>) -> Found {
         let normalized = normalize(Value::Object(body.clone()), &ResourceSchema::user(), &Limits::default());
         let spec = codec::user_spec("okta", normalized.unwrap().document).unwrap();
-        Found::User(UserView(Arc::new(User::new("0190-ada", spec))))
+        Found::User(UserView::of(&User::new("0190-ada", spec)))
     }
 
     /// Attributes that have fields, that have none, and that their fields can't say.

@@ -17,7 +17,7 @@ use super::{
     api_error::{call, is_already_exists, is_ambiguous, is_not_found},
     directory::is_gone,
     error::StoreError,
-    membership::{Id, Plan, SliceMembers},
+    membership::{Id, Plan, SliceMembers, shared},
     meta::post_params,
     tenant::TenantKey,
 };
@@ -37,7 +37,7 @@ impl SliceCache {
     }
 
     pub(super) fn put(&self, slice: &MembershipSlice) -> SliceMembers {
-        let members: SliceMembers = slice.spec.members.iter().map(|it| Id::from(it.as_str())).collect();
+        let members: SliceMembers = slice.spec.members.iter().map(|it| shared(it)).collect();
         let key = (slice.namespace().unwrap_or_default().into(), slice.name_any().into());
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, members.clone());
         members

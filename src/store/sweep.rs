@@ -23,7 +23,7 @@ use super::{
     membership::Id,
     meta::exactly,
     tenant::TenantKey,
-    view::{TeamView, UserView},
+    view::TeamView,
 };
 use crate::api::{Team, User, names};
 
@@ -132,12 +132,12 @@ async fn sweep_claims(store: &Store, namespace: &str) -> Result<(), StoreError> 
                 Some(User::ATTRIBUTE | User::SCIM_KIND) => {
                     let known = directory.user(&tenant, holder);
                     let claims = Claims::<User>::new(store.client(), &tenant);
-                    claims.sweep(&lease, older_than, known.as_ref().map(UserView::object)).await?
+                    claims.sweep(&lease, older_than, known.map(|user| user.object()).as_ref()).await?
                 }
                 Some(Team::ATTRIBUTE | Team::SCIM_KIND) => {
                     let known = directory.team(&tenant, holder);
                     let claims = Claims::<Team>::new(store.client(), &tenant);
-                    claims.sweep(&lease, older_than, known.as_ref().map(TeamView::object)).await?
+                    claims.sweep(&lease, older_than, known.as_ref().map(TeamView::outline)).await?
                 }
                 Some(_) | None => false,
             };

@@ -1,8 +1,8 @@
-//! Writing teams: create, change, delete, each all or nothing, members included.
+//! Writing teams: create and delete, each all or nothing, members included; [`super::group_commit`] changes them.
 //!
 //! New slices are written first; they mean nothing until the Team names them, which one compare-and-swap does.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use kube::{Api, ResourceExt};
 
@@ -16,17 +16,17 @@ use super::{
     codec,
     directory::version,
     error::StoreError,
-    membership::{Commit, Garbage, Members, Plan, joining, plan},
-    meta::{adopt, new_id, new_meta, post_params, touch},
+    membership::{Commit, Garbage, Members, Plan, SliceMembers, joining, plan},
+    meta::{new_id, new_meta, post_params},
     retry::Attempts,
     slices::name_slices,
     tenant::TenantKey,
     users::{SLOW, check_version},
-    view::{TeamView, is_receivers, may_be_written},
+    view::{TeamView, is_receivers},
     written::Written,
 };
 use crate::{
-    api::{Membership, Team, TeamSpec},
+    api::{Membership, Team, TeamSpec, names::is_object_name},
     scim::{
         Document, ScimError,
         member::{MemberChange, MemberRef},
@@ -62,49 +62,10 @@ impl Store {
             let is_ours = |stored: &Team| stored.spec.display_name == planned.display_name;
             if let Some(team) = claims.write(&id, &moves, put, is_ours).await? {
                 let team = self.took_in_team(tenant, team).await?;
-                self.acknowledge(&Written::of(team.object())).await?;
+                self.acknowledge(&Written::of(team.outline())).await?;
                 return Ok(team);
             }
             attempts.next(&SLOW).await?;
-        }
-    }
-
-    /// Changes a team and its members by `change`, which may be called again on a fresher document. A change that
-    /// changes nothing writes nothing.
-    pub async fn change_team(
-        &self,
-        tenant: &TenantKey,
-        id: &str,
-        conditions: &Conditions,
-        unique: &[Unique],
-        change: impl Fn(Document) -> Result<(Document, Vec<MemberChange>), ScimError> + Send + Sync,
-    ) -> Result<TeamView, StoreError> {
-        let turn = self.locks().lock(id).await;
-        let mut attempts = Attempts::default();
-        let (mut current, mut members) = self.team_with_members(tenant, id)?;
-        loop {
-            check_version(conditions, &current.version())?;
-            let (document, changes) = change(current.document())?;
-            self.check_members(tenant, Some(id), &changes).await?;
-            let plan = plan(&members, &changes);
-            let wanted = spec(tenant, document, plan.membership.clone())?;
-            if wanted == current.0.spec {
-                drop(turn);
-                // Our answer says that it is so; another replica may not have heard of it yet.
-                self.acknowledge(&Written::of(current.object())).await?;
-                return Ok(current);
-            }
-            if !may_be_written(current.object()) {
-                return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
-            }
-            if let Some(team) = self.swap_team(tenant, &current.0, wanted, plan, unique).await? {
-                let team = self.took_in_team(tenant, team).await?;
-                drop(turn);
-                self.acknowledge(&Written::of(team.object())).await?;
-                return Ok(team);
-            }
-            attempts.next_conflict().await?;
-            (current, members) = self.fresh_team(tenant, id).await?;
         }
     }
 
@@ -122,10 +83,10 @@ impl Store {
         let mut current = self.team(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            if !is_receivers(current.object()) {
+            if !is_receivers(current.outline()) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            let Some(deleted) = claims.retire(current.object(), unique).await? else {
+            let Some(deleted) = claims.retire(current.outline(), unique).await? else {
                 attempts.next_conflict().await?;
                 (current, _) = self.fresh_team(tenant, id).await?;
                 continue;
@@ -137,7 +98,7 @@ impl Store {
                     written
                 }
                 Deleted::Gone => {
-                    let end = Written::end_of(current.object());
+                    let end = Written::end_of(current.outline());
                     self.directory().remove_team(tenant, id, end.version);
                     end
                 }
@@ -154,12 +115,14 @@ impl Store {
         member: &str,
     ) -> Result<(), StoreError> {
         // What people declare is theirs to change; the member is left out of every answer meanwhile.
-        if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.object())) {
+        if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.outline())) {
             return Ok(());
         }
         let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
         match self
-            .change_team(tenant, team, &Conditions::default(), &[], |document| Ok((document, gone.clone())))
+            .change_team(tenant, team, &Conditions::default(), &[], move |document| {
+                Ok((document, gone.clone()))
+            })
             .await
         {
             Ok(_) | Err(StoreError::NotFound { .. } | StoreError::Declared { .. }) => Ok(()),
@@ -167,29 +130,8 @@ impl Store {
         }
     }
 
-    /// One compare-and-swap, after the new slices are there; `None` if the object has changed since.
-    async fn swap_team(
-        &self,
-        tenant: &TenantKey,
-        current: &Team,
-        wanted: TeamSpec,
-        plan: Plan,
-        unique: &[Unique],
-    ) -> Result<Option<Team>, StoreError> {
-        let id = current.name_any();
-        let claims = Claims::<Team>::new(self.client(), tenant);
-        let mut team =
-            Team { metadata: current.metadata.clone(), spec: wanted, status: current.status.clone() };
-        touch(&mut team.metadata);
-        adopt(&mut team.metadata, tenant);
-        let moves = Moves::between(tenant, unique, Some(current), &team);
-        self.check_gained::<Team>(tenant, &moves, &id).await?;
-        let put = || self.commit(tenant, &team, plan.clone());
-        claims.write(&id, &moves, put, |_| false).await
-    }
-
     /// Writes a plan's new slices, then the team that names them, then deletes what nobody names any more.
-    async fn commit(&self, tenant: &TenantKey, team: &Team, plan: Plan) -> Result<Team, PutError> {
+    pub(super) async fn commit(&self, tenant: &TenantKey, team: &Team, plan: Plan) -> Result<Team, PutError> {
         let old = plan.dropped.clone();
         let (membership, slices) = name_slices(tenant, &team.name_any(), plan);
         let staged = slices.iter().map(ResourceExt::name_any).collect();
@@ -229,9 +171,9 @@ impl Store {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
         let mut attempts = Attempts::default();
         loop {
-            let shown = self.directory().team(tenant, id).map(|team| team.0);
-            let known =
-                shown.or_else(|| self.directory().held_team(tenant, id)).map(|team| version(team.as_ref()));
+            let shown = self.directory().team(tenant, id).map(|team| version(team.outline()));
+            let held = || self.directory().held_team(tenant, id).map(|team| version(team.as_ref()));
+            let known = shown.or_else(held);
             let team = call(self.teams_api(tenant).get_opt(id)).await?;
             let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
                 if let Some(version) = known {
@@ -246,38 +188,62 @@ impl Store {
         }
     }
 
-    /// Members must exist in this tenant, and a team can't be in itself.
-    async fn check_members(
+    /// Members must exist in this tenant, and a team can't be in itself. Who is not known here may have been created on
+    /// another replica a moment ago, so they are looked for.
+    pub(super) async fn check_members(
         &self,
         tenant: &TenantKey,
         team: Option<&str>,
         changes: &[MemberChange],
     ) -> Result<(), StoreError> {
-        let named = || changes.iter().flat_map(joining).map(|member| member.value.as_str());
-        if team.is_some_and(|team| named().any(|member| member == team)) {
-            return Err(ScimError::invalid_value("members: a group can't be a member of itself").into());
+        let mut looked_for = HashSet::new();
+        loop {
+            let news = named(changes).filter(|id| !looked_for.contains(id));
+            let Some(unknown) = self.directory().first_unknown(tenant, news) else { break };
+            self.look_for_member(tenant, unknown).await?;
+            looked_for.insert(unknown);
         }
-        let mut skip = std::collections::HashSet::new();
-        while let Some(unknown) =
-            self.directory().first_unknown(tenant, named().filter(|id| !skip.contains(id)))
-        {
-            // It may have been created on another replica a moment ago.
-            if self.fresh_user(tenant, unknown).await.is_err()
-                && self.fresh_team(tenant, unknown).await.is_err()
-            {
-                let shown: String = unknown.chars().take(64).collect();
-                let detail = format!("members: there is no user or group with id \"{shown}\" in this tenant");
-                return Err(ScimError::invalid_value(detail).into());
-            }
-            skip.insert(unknown);
+        Ok(self.check_known(tenant, team, changes)?)
+    }
+
+    /// The same as far as it is known here.
+    pub(super) fn check_known(
+        &self,
+        tenant: &TenantKey,
+        team: Option<&str>,
+        changes: &[MemberChange],
+    ) -> Result<(), ScimError> {
+        if team.is_some_and(|team| named(changes).any(|member| member == team)) {
+            return Err(ScimError::invalid_value("members: a group can't be a member of itself"));
         }
-        Ok(())
+        let Some(unknown) = self.directory().first_unknown(tenant, named(changes)) else { return Ok(()) };
+        let shown: String = unknown.chars().take(64).collect();
+        let detail = format!("members: there is no user or group with id \"{shown}\" in this tenant");
+        Err(ScimError::invalid_value(detail))
+    }
+
+    /// Takes a user or a team in that is stored and not known here. That there is none is for others to say. What
+    /// can't be a name is not looked for: it would be part of a path.
+    async fn look_for_member(&self, tenant: &TenantKey, id: &str) -> Result<(), StoreError> {
+        if !is_object_name(id) {
+            return Ok(());
+        }
+        match self.fresh_user(tenant, id).await {
+            Err(StoreError::NotFound { .. }) => {}
+            found => return found.map(drop),
+        }
+        match self.fresh_team(tenant, id).await {
+            Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What was just stored, as the next reader here sees it.
-    async fn took_in_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
+    pub(super) async fn took_in_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
         let id = team.name_any();
-        let view = TeamView(Arc::new(team.clone()));
+        // What is given back tells of the object; who is in it is asked of the directory.
+        let slices = team.spec.membership.slices.iter().map(|_| SliceMembers::default()).collect();
+        let view = TeamView::new(team.clone(), slices);
         if !self.take_in_team(team).await? {
             // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.
             self.fresh_team(tenant, &id).await?;
@@ -293,6 +259,11 @@ impl Store {
 /// What has come of a step, to a [`Commit`].
 fn answer<T>(result: &Result<T, PutError>) -> Answer {
     result.as_ref().map_or_else(PutError::answer, |_| Answer::Stored(Text::default()))
+}
+
+/// Whom changes name as members.
+fn named(changes: &[MemberChange]) -> impl Iterator<Item = &str> {
+    changes.iter().flat_map(joining).map(|member| member.value.as_str())
 }
 
 fn spec(tenant: &TenantKey, document: Document, membership: Membership) -> Result<TeamSpec, StoreError> {

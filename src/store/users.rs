@@ -48,8 +48,9 @@ impl Store {
             self.check_gained::<User>(tenant, &moves, &id).await?;
             let post = || async { Ok(call(api.create(&post_params(), &user)).await?) };
             if let Some(user) = claims.write(&id, &moves, post, |stored| stored.spec == user.spec).await? {
+                let written = Written::of(&user);
                 let user = self.took_in_user(user);
-                self.acknowledge(&Written::of(user.object())).await?;
+                self.acknowledge(&written).await?;
                 return Ok(user);
             }
             attempts.next(&SLOW).await?;
@@ -71,20 +72,22 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            let wanted = changed_spec(tenant, &current, change(current.document())?)?;
-            if wanted == current.0.spec {
+            let object = current.object();
+            let wanted = changed_spec(tenant, &object, change(current.document())?)?;
+            if wanted == object.spec {
                 drop(turn);
                 // Our answer says that it is so; another replica may not have heard of it yet.
-                self.acknowledge(&Written::of(current.object())).await?;
+                self.acknowledge(&Written::of(&object)).await?;
                 return Ok(current);
             }
-            if !may_be_written(current.object()) {
+            if !may_be_written(&object) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &current.0, wanted, unique).await? {
+            if let Some(user) = self.swap_user(tenant, &object, wanted, unique).await? {
+                let written = Written::of(&user);
                 let user = self.took_in_user(user);
                 drop(turn);
-                self.acknowledge(&Written::of(user.object())).await?;
+                self.acknowledge(&written).await?;
                 return Ok(user);
             }
             attempts.next_conflict().await?;
@@ -106,18 +109,23 @@ impl Store {
         let mut current = self.user(tenant, id)?;
         loop {
             check_version(conditions, &current.version())?;
-            if !is_receivers(current.object()) {
+            let object = current.object();
+            if !is_receivers(&object) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            let Some(deleted) = claims.retire(current.object(), unique).await? else {
+            let Some(deleted) = claims.retire(&object, unique).await? else {
                 attempts.next_conflict().await?;
                 current = self.fresh_user(tenant, id).await?;
                 continue;
             };
             let written = match deleted {
-                Deleted::Marked(user) => Written::of(self.took_in_user(user).object()),
+                Deleted::Marked(user) => {
+                    let written = Written::of(&user);
+                    self.took_in_user(user);
+                    written
+                }
                 Deleted::Gone => {
-                    let end = Written::end_of(current.object());
+                    let end = Written::end_of(&object);
                     self.directory().remove_user(tenant, id, end.version);
                     end
                 }
@@ -129,9 +137,9 @@ impl Store {
     /// A user as the API server has them now.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
         let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
-        let shown = self.directory().user(tenant, id).map(|user| user.0);
-        let known =
-            shown.or_else(|| self.directory().held_user(tenant, id)).map(|user| version(user.as_ref()));
+        let shown = self.directory().user(tenant, id).map(|user| user.resource_version());
+        let held = || self.directory().held_user(tenant, id).map(|user| version(user.as_ref()));
+        let known = shown.or_else(held);
         let user = call(self.users_api(tenant).get_opt(id)).await?;
         let Some(user) = user.filter(|user| user.spec.tenant_ref.name == tenant.name.as_ref()) else {
             if let Some(version) = known {
@@ -166,9 +174,9 @@ impl Store {
 
     /// What was just stored, as the next reader here sees it.
     fn took_in_user(&self, user: User) -> UserView {
-        let user = Arc::new(user);
-        self.directory().put_user(user.clone());
-        UserView(user)
+        let view = UserView::of(&user);
+        self.directory().put_user(Arc::new(user));
+        view
     }
 
     fn users_api(&self, tenant: &TenantKey) -> Api<User> {
@@ -185,10 +193,10 @@ fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> 
 /// RFC 7644 section 3.5.1: for attributes that are left out "the service provider MAY assume that any existing values
 /// are to be cleared, or the service provider MAY assign a default value". The one default that gives no access to
 /// somebody who was locked out is what it was.
-fn changed_spec(tenant: &TenantKey, current: &UserView, document: Document) -> Result<UserSpec, StoreError> {
+fn changed_spec(tenant: &TenantKey, current: &User, document: Document) -> Result<UserSpec, StoreError> {
     let says_active = document.get("active").is_some_and(Value::is_boolean);
     let spec = spec(tenant, document)?;
-    Ok(if says_active { spec } else { UserSpec { active: current.object().spec.active, ..spec } })
+    Ok(if says_active { spec } else { UserSpec { active: current.spec.active, ..spec } })
 }
 
 pub(super) fn check_version(conditions: &Conditions, current: &str) -> Result<(), StoreError> {

@@ -3,85 +3,207 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{ResourceExt, api::ObjectMeta};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::codec;
+use super::{
+    codec,
+    directory::version,
+    membership::{Id, Members, SliceMembers, shared},
+    packed::Packed,
+};
 use crate::{
-    api::{Team, User, names},
+    api::{Membership, Team, User, names},
     scim::{Document, cursor::Position},
 };
 
 /// One user, as of one version.
 #[derive(Clone, Debug)]
-pub struct UserView(pub(super) Arc<User>);
+pub struct UserView(Arc<PackedUser>);
+
+/// A `User`, packed: there may be very many.
+#[derive(Debug)]
+struct PackedUser {
+    id: Id,
+    /// The resource version as the number that it is; zero if there is none.
+    version: u64,
+    /// Without the name, the resource version and whose fields are whose.
+    metadata: Packed,
+    spec: Packed,
+    status: Option<Packed>,
+}
 
 impl UserView {
+    /// What is known of the object.
+    pub(super) fn of(user: &User) -> Self {
+        let metadata =
+            ObjectMeta { name: None, resource_version: None, managed_fields: None, ..user.metadata.clone() };
+        Self(Arc::new(PackedUser {
+            id: shared(user.metadata.name.as_deref().unwrap_or_default()),
+            version: version(user),
+            metadata: packed(&metadata),
+            spec: packed(&user.spec),
+            status: user.status.as_ref().map(packed),
+        }))
+    }
+
     /// SCIM `id`, the object's name.
     pub fn id(&self) -> &str {
-        self.0.metadata.name.as_deref().unwrap_or_default()
+        &self.0.id
+    }
+
+    /// The same, shared.
+    pub(super) fn shared_id(&self) -> &Id {
+        &self.0.id
+    }
+
+    /// The resource version as the number that it is.
+    pub(super) fn resource_version(&self) -> u64 {
+        self.0.version
     }
 
     /// The version of SCIM `meta.version`: the object's `generation`, which changes with its spec alone. What we say
     /// in its status must not fail a write that is conditional on the version that the client has read.
     pub fn version(&self) -> String {
-        self.0.metadata.generation.unwrap_or_default().to_string()
+        self.generation().unwrap_or_default().to_string()
     }
 
     /// SCIM `meta.created`.
     pub fn created(&self) -> Option<Timestamp> {
-        self.0.metadata.creation_timestamp.as_ref().map(|time| time.0)
+        self.0.metadata.text("creationTimestamp")?.parse().ok()
     }
 
     /// SCIM `meta.lastModified`.
     pub fn last_modified(&self) -> Option<Timestamp> {
-        modified(&self.0.metadata).or_else(|| self.created())
+        let annotations = self.0.metadata.get("annotations");
+        let modified =
+            annotations.as_ref().and_then(|it| it.get(names::ANNOTATION_MODIFIED_AT)?.as_str()?.parse().ok());
+        modified.or_else(|| self.created())
     }
 
     /// The SCIM document, without `id`, `meta`, `groups` and `schemas`' derived parts.
     pub fn document(&self) -> Document {
-        codec::user_document(&self.0.spec)
+        codec::user_document(self.0.spec.value())
     }
 
-    /// The object itself.
-    pub fn object(&self) -> &User {
-        &self.0
+    /// One attribute of the document, without the cost of the others.
+    pub(super) fn attribute(&self, name: &str) -> Option<Value> {
+        codec::user_attribute(&self.0.spec, name)
     }
+
+    /// Whether the person has access at all.
+    pub fn is_active(&self) -> bool {
+        self.0.spec.get("active") == Some(Value::Bool(true))
+    }
+
+    /// A field of the spec that is text.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.0.spec.text(name)
+    }
+
+    /// The addresses in `emails`.
+    pub(super) fn emails(&self) -> Vec<String> {
+        let emails = self.0.spec.get("emails");
+        let values = emails.iter().filter_map(Value::as_array).flatten();
+        values.filter_map(|email| email.get("value")?.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Whether only what we say in the status differs, which is most of what a watch tells. The API server counts every
+    /// change of a spec in `generation`.
+    pub(super) fn differs_in_status_only(&self, other: &Self) -> bool {
+        self.generation().is_some() && self.0.metadata == other.0.metadata
+    }
+
+    /// The object itself, unpacked.
+    pub fn object(&self) -> User {
+        let PackedUser { id, version, metadata, spec, status } = self.0.as_ref();
+        let metadata = ObjectMeta {
+            name: Some(id.to_string()),
+            resource_version: Some(version.to_string()).filter(|_| *version > 0),
+            ..unpacked(metadata)
+        };
+        User { metadata, spec: unpacked(spec), status: status.as_ref().map(unpacked) }
+    }
+
+    fn generation(&self) -> Option<i64> {
+        self.0.metadata.get("generation")?.as_i64()
+    }
+}
+
+/// JSON of what always has one: no key of it is anything but text.
+fn packed(part: &impl Serialize) -> Packed {
+    Packed::of(&serde_json::to_value(part).unwrap_or_default())
+}
+
+/// What [`packed`] packed, which is of this type.
+fn unpacked<T: DeserializeOwned + Default>(part: &Packed) -> T {
+    serde_json::from_value(part.value()).unwrap_or_default()
 }
 
 /// One team, as of one version. Its members are read by `Store::members`.
 #[derive(Clone, Debug)]
-pub struct TeamView(pub(super) Arc<Team>);
+pub struct TeamView {
+    /// Without who is in it, which `members` has once and shared.
+    outline: Arc<Team>,
+    members: Arc<Members>,
+}
 
 impl TeamView {
+    /// What is known of the object and of the slices that it names.
+    pub(super) fn new(mut team: Team, slices: Vec<SliceMembers>) -> Self {
+        let membership = std::mem::take(&mut team.spec.membership);
+        team.metadata.managed_fields = None;
+        Self { outline: Arc::new(team), members: Arc::new(Members::new(membership, slices)) }
+    }
+
+    /// A later version, of which only the status differs.
+    pub(super) fn with_status_of(&self, mut team: Team) -> Self {
+        team.spec.membership = Membership::default();
+        Self { outline: Arc::new(team), members: self.members.clone() }
+    }
+
+    /// Who is in it.
+    pub(super) fn members(&self) -> &Arc<Members> {
+        &self.members
+    }
+
     /// SCIM `id`, the object's name.
     pub fn id(&self) -> &str {
-        self.0.metadata.name.as_deref().unwrap_or_default()
+        self.outline.metadata.name.as_deref().unwrap_or_default()
     }
 
     /// The version of SCIM `meta.version`: the object's `generation`, which changes with its spec alone. What we say
     /// in its status must not fail a write that is conditional on the version that the client has read.
     pub fn version(&self) -> String {
-        self.0.metadata.generation.unwrap_or_default().to_string()
+        self.outline.metadata.generation.unwrap_or_default().to_string()
     }
 
     /// SCIM `meta.created`.
     pub fn created(&self) -> Option<Timestamp> {
-        self.0.metadata.creation_timestamp.as_ref().map(|time| time.0)
+        self.outline.metadata.creation_timestamp.as_ref().map(|time| time.0)
     }
 
     /// SCIM `meta.lastModified`.
     pub fn last_modified(&self) -> Option<Timestamp> {
-        modified(&self.0.metadata).or_else(|| self.created())
+        modified(&self.outline.metadata).or_else(|| self.created())
     }
 
     /// The SCIM document, without `id`, `meta` and `members`.
     pub fn document(&self) -> Document {
-        codec::team_document(&self.0.spec)
+        codec::team_document(&self.outline.spec)
     }
 
-    /// The object itself.
-    pub fn object(&self) -> &Team {
-        &self.0
+    /// The object but for who is in it.
+    pub fn outline(&self) -> &Team {
+        &self.outline
+    }
+
+    /// The object itself, with the whole membership.
+    pub fn object(&self) -> Team {
+        let mut team = self.outline.as_ref().clone();
+        team.spec.membership = self.members.membership();
+        team
     }
 }
 

@@ -23,7 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 use serde::de::DeserializeOwned;
 
-use super::{Store, api_error::call, directory::version, membership::Id, retry::Attempts, tenant::TenantKey};
+use super::{
+    Store,
+    api_error::call,
+    directory::version,
+    membership::{Id, shared},
+    retry::Attempts,
+    tenant::TenantKey,
+};
 use crate::api::{MembershipSlice, Team, TenantRef, User};
 
 /// Which watches have listed everything once.
@@ -129,7 +136,7 @@ trait Followed:
     fn vanished(self, store: &Store);
 
     /// Names and versions of a namespace's objects (or all namespaces') that are in memory but not in a new list.
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted>;
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(Id, Id)>) -> Vec<Unlisted>;
 
     /// The API server has confirmed that this version is gone.
     fn forget(store: &Store, gone: &Unlisted);
@@ -151,7 +158,7 @@ impl Followed for User {
         );
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(Id, Id)>) -> Vec<Unlisted> {
         store.directory().unlisted_users(namespace, |tenant, id| is_listed(listed, &tenant.namespace, id))
     }
 
@@ -188,7 +195,7 @@ impl Followed for Team {
         );
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(Id, Id)>) -> Vec<Unlisted> {
         store.directory().unlisted_teams(namespace, |tenant, id| is_listed(listed, &tenant.namespace, id))
     }
 
@@ -206,7 +213,7 @@ impl Followed for MembershipSlice {
         store.slice_cache().remove(&self.namespace().unwrap_or_default(), &self.name_any());
     }
 
-    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(String, String)>) -> Vec<Unlisted> {
+    fn unlisted(store: &Store, namespace: &str, listed: &HashSet<(Id, Id)>) -> Vec<Unlisted> {
         // A slice that is forgotten by mistake is read again when somebody needs it.
         store.slice_cache().retain(namespace, |namespace, name| is_listed(listed, namespace, name));
         Vec::new()
@@ -228,7 +235,10 @@ async fn each<K: Followed>(store: &Store, namespace: &str, stop: &CancellationTo
         match event {
             Some(Ok(Event::Init)) => listed.clear(),
             Some(Ok(Event::InitApply(object))) => {
-                listed.insert((object.namespace().unwrap_or_default(), object.name_any()));
+                listed.insert((
+                    shared(object.meta().namespace.as_deref().unwrap_or_default()),
+                    shared(&object.name_any()),
+                ));
                 prune(object).appeared(store, stop).await;
             }
             Some(Ok(Event::InitDone)) => {
@@ -287,6 +297,6 @@ fn tenant_of<K: Resource>(object: &K, tenant: &TenantRef) -> TenantKey {
     TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), &tenant.name)
 }
 
-fn is_listed(listed: &HashSet<(String, String)>, namespace: &str, name: &str) -> bool {
-    listed.contains(&(namespace.to_owned(), name.to_owned()))
+fn is_listed(listed: &HashSet<(Id, Id)>, namespace: &str, name: &str) -> bool {
+    listed.contains(&(shared(namespace), shared(name)))
 }

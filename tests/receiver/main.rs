@@ -19,6 +19,7 @@ mod log;
 mod outage;
 mod round_trip;
 mod rules;
+mod shares;
 #[path = "../support/receiver.rs"]
 mod support;
 

@@ -6,8 +6,10 @@
     reason = "a helper of a test fails the test"
 )]
 
+mod fence;
 mod gate;
 mod replica;
+mod teams;
 mod unique;
 
 use std::{
@@ -15,15 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt as _, future::join_all, stream};
+use futures::future::join_all;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, api::ListParams};
 use rollcall::{
-    scim::{
-        Document,
-        member::{MemberChange, MemberRef},
-        version::Conditions,
-    },
+    scim::version::Conditions,
     store::{Store, StoreError},
 };
 use rollcall_dev::ports;
@@ -291,41 +289,6 @@ async fn users_that_swap_names_never_share_one() {
             }
             assert!(seen.insert(name));
         }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn members_added_at_once_on_several_replicas_are_all_there() {
-    let site = Site::new().await;
-    let replicas = site.three().await;
-    let tenant = &site.tenant;
-    let people: Vec<String> = stream::iter(0..200)
-        .map(|number| {
-            let replica = &replicas[number % 3];
-            async move { replica.create(&format!("ada{number}")).await.unwrap().id().to_owned() }
-        })
-        .buffer_unordered(16)
-        .collect()
-        .await;
-    let document = Document::from_iter([("displayName".to_owned(), json!("Platform"))]);
-    let team = replicas[0].store.create_team(tenant, document, Vec::new(), &[]).await.unwrap();
-    let adding = people.iter().enumerate().map(|(number, person)| {
-        let (store, id) = (&replicas[number % 3].store, team.id());
-        async move {
-            let add = |document| {
-                let member = MemberRef { value: person.clone(), kind: None };
-                Ok((document, vec![MemberChange::Add(vec![member])]))
-            };
-            store.change_team(tenant, id, &Conditions::default(), &[], add).await.unwrap();
-        }
-    });
-    join_all(adding).await;
-    let expected: HashSet<&str> = people.iter().map(String::as_str).collect();
-    for replica in &replicas {
-        let team = replica.store.team(tenant, team.id()).unwrap();
-        let members = replica.store.members(tenant, &team).unwrap();
-        let members: HashSet<&str> = members.iter().map(|member| member.id.as_ref()).collect();
-        assert_eq!(members, expected);
     }
 }
 

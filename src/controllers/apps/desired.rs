@@ -93,7 +93,7 @@ impl InScope {
                         .groups_of(tenant, &user.name_any())
                         .iter()
                         .filter_map(|group| directory.team(tenant, &group.id))
-                        .any(|team| self.has_team(team.object()))
+                        .any(|team| self.has_team(team.outline()))
             }
         }
     }
@@ -122,7 +122,7 @@ pub(super) fn user(
         return Wanted::Nothing;
     }
     let Some(user) = directory.user(tenant, id) else { return gone(row, None) };
-    let object = user.object();
+    let object = &user.object();
     if !scope.has_user(directory, tenant, object) {
         return gone(row, Some(view(&user, false)));
     }
@@ -143,8 +143,8 @@ pub(super) fn password(
     id: &str,
     row: Option<&AppliedTo>,
 ) -> Option<(store::UserView, Offer)> {
-    let user = directory.user(tenant, id).filter(|user| user.object().spec.active)?;
-    let offer = Offer::of(user.object())?;
+    let user = directory.user(tenant, id).filter(store::UserView::is_active)?;
+    let offer = Offer::of(&user.object())?;
     let is_due = !offer.is_answered(row.and_then(|row| row.password.as_ref()));
     is_due.then_some((user, offer))
 }
@@ -163,13 +163,13 @@ pub(super) fn team(
         return if scope.is_by_grants() { gone(row, None) } else { Wanted::Nothing };
     }
     let Some(team) = directory.team(tenant, id) else { return gone(row, None) };
-    let object = team.object();
+    let object = team.outline();
     if !scope.has_team(object) {
         return gone(row, None);
     }
-    let members = directory.people_of(tenant, id).into_iter().filter(|user| user.object().spec.active);
+    let members = directory.people_of(tenant, id).into_iter().filter(store::UserView::is_active);
     let members = members.map(|user| {
-        let spec = &user.object().spec;
+        let spec = user.object().spec;
         let primary = spec.emails.iter().find(|email| email.primary == Some(true));
         downstream::MemberView {
             id: user.id().to_owned(),

@@ -28,7 +28,7 @@ impl Passing {
         (user, offer): (store::UserView, Offer),
         view: &mut UserView,
     ) -> Self {
-        match context.store.offered_password(tenant, user.object(), &offer).await {
+        match context.store.offered_password(tenant, &user.object(), &offer).await {
             Ok(Offered::Here { password, revision }) => {
                 view.password = Some(password);
                 Self::Given(offer, revision)

@@ -7,6 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use tokio::time::Instant;
 
 use self::execute::execute;
 use super::{
@@ -15,6 +16,7 @@ use super::{
     body::ScimJson,
     location::Links,
     respond::Json,
+    shares::WRITE,
 };
 use crate::scim::bulk::{BulkRequest, response::bulk_response};
 
@@ -27,5 +29,8 @@ pub(super) async fn bulk(
 ) -> Result<Response, ReceiverError> {
     let request = BulkRequest::parse(body, state.settings.bulk_operations)?;
     let results = execute(&state, &granted, &links, request).await;
+    // Its operations are carried out one after the other, which holds it back enough while it lasts.
+    let work = results.iter().map(|_| WRITE).sum();
+    state.shares.charge(&granted.access.tenant, work, Instant::now());
     Ok(Json(bulk_response(results)).into_response())
 }

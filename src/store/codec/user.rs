@@ -1,12 +1,14 @@
 //! SCIM `User` documents and [`UserSpec`].
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{add_rest, rest_value, schemas, split};
 use crate::{
     api::{TenantRef, UserSpec},
     scim::Document,
+    store::packed::Packed,
 };
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -34,84 +36,39 @@ pub(in crate::store) fn user_spec(tenant: &str, document: Document) -> Result<Us
     Ok(UserSpec { attributes: rest, ..spec })
 }
 
-/// The document that `spec` says, `schemas` first.
-pub(in crate::store) fn user_document(spec: &UserSpec) -> Document {
-    let Ok(Value::Object(fields)) = serde_json::to_value(spec) else { return Document::new() };
-    let mut document = Document::with_capacity(fields.len() + spec.attributes.len() + 4);
+/// The document that the JSON of a spec says, `schemas` first.
+pub(in crate::store) fn user_document(spec: Value) -> Document {
+    let Value::Object(fields) = spec else { return Document::new() };
+    let mut document = Document::with_capacity(fields.len() + 4);
     document.insert("schemas".to_owned(), Value::Null);
+    let mut rest = BTreeMap::new();
     for (name, value) in fields {
         match name.as_str() {
-            "tenantRef" | "attributes" => {}
+            "tenantRef" => {}
+            "attributes" => rest = serde_json::from_value(value).unwrap_or_default(),
             "enterprise" => drop(document.insert(ENTERPRISE.to_owned(), value)),
             _ => drop(document.insert(name, value)),
         }
     }
-    add_rest(&mut document, &spec.attributes);
+    add_rest(&mut document, &rest);
     let schemas = schemas(CORE, &document);
     document.insert("schemas".to_owned(), schemas);
     document
 }
 
 /// One attribute of what [`user_document`] gives, without the cost of the others.
-pub(in crate::store) fn user_attribute(spec: &UserSpec, attribute: &str) -> Option<Value> {
-    let UserSpec {
-        tenant_ref: _,
-        attributes,
-        user_name,
-        external_id,
-        active,
-        display_name,
-        name,
-        nick_name,
-        profile_url,
-        title,
-        user_type,
-        preferred_language,
-        locale,
-        timezone,
-        emails,
-        phone_numbers,
-        ims,
-        photos,
-        addresses,
-        entitlements,
-        roles,
-        x509_certificates,
-        enterprise,
-    } = spec;
+pub(in crate::store) fn user_attribute(spec: &Packed, attribute: &str) -> Option<Value> {
     // What a field can't say exactly is in the rest, and then not in the field.
-    attributes.get(attribute).map(|text| rest_value(text)).or_else(|| match attribute {
-        "schemas" => user_document(spec).shift_remove("schemas"),
-        "userName" => value(user_name),
-        "externalId" => value(external_id),
-        "active" => value(active),
-        "displayName" => value(display_name),
-        "name" => value(name),
-        "nickName" => value(nick_name),
-        "profileUrl" => value(profile_url),
-        "title" => value(title),
-        "userType" => value(user_type),
-        "preferredLanguage" => value(preferred_language),
-        "locale" => value(locale),
-        "timezone" => value(timezone),
-        "emails" => value(emails),
-        "phoneNumbers" => value(phone_numbers),
-        "ims" => value(ims),
-        "photos" => value(photos),
-        "addresses" => value(addresses),
-        "entitlements" => value(entitlements),
-        "roles" => value(roles),
-        "x509Certificates" => value(x509_certificates),
-        ENTERPRISE => value(enterprise),
-        _ => None,
-    })
-}
-
-/// RFC 7643 section 2.5: null and an empty list are the same as no value at all.
-fn value(field: &impl Serialize) -> Option<Value> {
-    let value = serde_json::to_value(field).ok()?;
-    let nothing = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    (!nothing).then_some(value)
+    let rest = spec.get("attributes");
+    if let Some(text) = rest.as_ref().and_then(|rest| rest.get(attribute)?.as_str()) {
+        return Some(rest_value(text));
+    }
+    match attribute {
+        "schemas" => user_document(spec.value()).shift_remove("schemas"),
+        "tenantRef" | "attributes" | "enterprise" => None,
+        ENTERPRISE => spec.get("enterprise"),
+        _ => spec.get(attribute),
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +77,7 @@ mod tests {
 
     fn round_trip(document: &Value) -> Value {
         let document = document.as_object().expect("an object").clone();
-        Value::Object(user_document(&user_spec("okta", document).expect("a spec")))
+        Value::Object(user_document(json!(user_spec("okta", document).expect("a spec"))))
     }
 
     #[test]
@@ -158,12 +115,13 @@ mod tests {
             document[name] = plural.clone();
         }
         let spec = user_spec("okta", document.as_object().expect("an object").clone()).expect("a spec");
-        let whole = user_document(&spec);
+        let spec = Packed::of(&json!(spec));
+        let whole = user_document(spec.value());
         for (name, value) in &whole {
             assert_eq!(user_attribute(&spec, name).as_ref(), Some(value), "{name}");
         }
         for name in ["emails", "title", "tenantRef", "attributes"] {
-            assert_eq!(user_attribute(&UserSpec::default(), name), None, "{name}");
+            assert_eq!(user_attribute(&Packed::of(&json!(UserSpec::default())), name), None, "{name}");
         }
     }
 

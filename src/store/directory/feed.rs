@@ -10,6 +10,7 @@ use crate::{
     store::{
         membership::{Id, SliceMembers},
         tenant::TenantKey,
+        view::UserView,
         written::Kind,
     },
 };
@@ -27,7 +28,7 @@ impl Directory {
             it.held_users.remove(&id);
             if news && user.metadata.deletion_timestamp.is_some() {
                 it.users.remove(&id);
-                it.leaving_users.insert(id.clone(), user);
+                it.leaving_users.insert(id.clone(), UserView::of(&user));
             }
             news
         });
@@ -42,13 +43,15 @@ impl Directory {
     pub(in crate::store) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
         let removed = self.write(tenant, |it| {
             it.graves.bury(id, version);
-            let ended = it.users.get(id).is_some_and(|user| self::version(user.object()) <= version);
-            let is_over = |user: &Arc<User>| self::version(user.as_ref()) <= version;
+            let is_over = |user: &UserView| user.resource_version() <= version;
+            let ended = it.users.get(id).is_some_and(is_over);
             let left = it.leaving_users.get(id).is_some_and(is_over);
             if left {
                 it.leaving_users.remove(id);
             }
-            let held = it.held_users.get(id).is_some_and(is_over) && it.held_users.remove(id).is_some();
+            let held_is_over =
+                it.held_users.get(id).is_some_and(|user| self::version(user.as_ref()) <= version);
+            let held = held_is_over && it.held_users.remove(id).is_some();
             (ended && it.users.remove(id)) || left || held
         });
         self.waiters.wake(tenant, id);
@@ -84,7 +87,7 @@ impl Directory {
     pub(in crate::store) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
         let changed = self.write(tenant, |it| {
             it.graves.bury(id, version);
-            let ended = it.teams.get(id).is_some_and(|team| self::version(team.object()) <= version);
+            let ended = it.teams.get(id).is_some_and(|team| self::version(team.outline()) <= version);
             let is_over = |team: &Arc<Team>| self::version(team.as_ref()) <= version;
             let left = it.leaving_teams.get(id).is_some_and(is_over);
             if left {
@@ -108,10 +111,10 @@ impl Directory {
         listed: impl Fn(&TenantKey, &str) -> bool,
     ) -> Vec<(TenantKey, Id, u64)> {
         let users = |it: &Tenant| {
-            let here = it.users.iter().map(|it| (it.id().into(), version(it.object())));
-            let leaving = it.leaving_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
+            let shown = it.users.iter().chain(it.leaving_users.values());
+            let here = shown.map(|it| (it.shared_id().clone(), it.resource_version()));
             let held = it.held_users.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
-            here.chain(leaving).chain(held).collect()
+            here.chain(held).collect()
         };
         self.unlisted(namespace, listed, users)
     }
@@ -124,7 +127,7 @@ impl Directory {
         listed: impl Fn(&TenantKey, &str) -> bool,
     ) -> Vec<(TenantKey, Id, u64)> {
         let teams = |it: &Tenant| {
-            let here = it.teams.iter().map(|it| (it.id().into(), version(it.object())));
+            let here = it.teams.iter().map(|it| (it.id().into(), version(it.outline())));
             let leaving = it.leaving_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
             let held = it.held_teams.iter().map(|(id, it)| (id.clone(), version(it.as_ref())));
             here.chain(leaving).chain(held).collect()
@@ -150,7 +153,7 @@ impl Directory {
 impl Tenant {
     /// Shows a user, or keeps them back. False if this or a newer version is here.
     fn put_user(&mut self, id: &Id, user: Arc<User>) -> bool {
-        let shown = self.users.get(id).map(|it| version(it.object()));
+        let shown = self.users.get(id).map(UserView::resource_version);
         let held = self.held_users.get(id).map(|it| version(it.as_ref()));
         if shown.max(held).is_some_and(|known| version(user.as_ref()) <= known) {
             return false;
@@ -161,12 +164,12 @@ impl Tenant {
             return true;
         }
         self.held_users.remove(id);
-        self.users.put(user)
+        self.users.put(UserView::of(&user))
     }
 
     /// Shows a team, or keeps it back, and tells who moved in or out of it. `None` if this or a newer version is here.
     fn put_team(&mut self, id: &Id, team: Arc<Team>, slices: Vec<SliceMembers>) -> Option<Moves> {
-        let shown = self.teams.get(id).map(|it| version(it.object()));
+        let shown = self.teams.get(id).map(|it| version(it.outline()));
         let held = self.held_teams.get(id).map(|it| version(it.as_ref()));
         if shown.max(held).is_some_and(|known| version(team.as_ref()) <= known) {
             return None;

@@ -51,7 +51,7 @@ struct Tenant {
     teams: Teams,
     graves: Graves,
     /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
-    leaving_users: HashMap<Id, Arc<User>>,
+    leaving_users: HashMap<Id, UserView>,
     leaving_teams: HashMap<Id, Arc<Team>>,
     /// Not shown, because others have their names.
     held_users: HashMap<Id, Arc<User>>,
@@ -122,7 +122,7 @@ impl Directory {
 
     /// A user who was deleted and whose object waits until downstream apps have revoked.
     pub fn leaving_user(&self, tenant: &TenantKey, id: &str) -> Option<UserView> {
-        self.read().get(tenant)?.leaving_users.get(id).cloned().map(UserView)
+        self.read().get(tenant)?.leaving_users.get(id).cloned()
     }
 
     /// A team that was deleted and whose object waits until downstream apps have revoked.
@@ -146,15 +146,12 @@ impl Directory {
     pub(super) fn named_slices(&self) -> HashSet<(Id, Id)> {
         let tenants = self.read();
         let teams = tenants.iter().flat_map(|(key, tenant)| {
-            let shown = tenant.teams.iter().map(TeamView::object);
-            shown.chain(tenant.held_teams.values().map(AsRef::as_ref)).map(|team| (&key.namespace, team))
+            let shown = tenant.teams.iter().flat_map(|team| team.members().slice_names()).cloned();
+            let held = tenant.held_teams.values().flat_map(|team| &team.spec.membership.slices);
+            let names = shown.chain(held.map(|name| Id::from(name.as_str())));
+            names.map(|name| (key.namespace.clone(), name))
         });
-        teams
-            .flat_map(|(namespace, team)| {
-                let slices = team.spec.membership.slices.iter();
-                slices.map(|name| (namespace.clone(), Id::from(name.as_str())))
-            })
-            .collect()
+        teams.collect()
     }
 
     /// The teams that name a user or team as a member.
@@ -252,7 +249,7 @@ impl Directory {
                     known.direct |= direct;
                     continue;
                 }
-                let display = team.object().spec.display_name.clone();
+                let display = team.outline().spec.display_name.clone();
                 found.push(GroupView { id: team.id().into(), display, direct });
                 next.push((team.id().into(), false));
             }
@@ -268,11 +265,9 @@ impl Directory {
         let tenants = self.read();
         let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
         let same = match kind {
-            Kind::User => {
-                users.get(id).and_then(|it| users.candidates("userName", &it.object().spec.user_name))
-            }
+            Kind::User => users.get(id).and_then(|it| users.candidates("userName", it.field("userName")?)),
             Kind::Team => {
-                teams.get(id).and_then(|it| teams.candidates("displayName", &it.object().spec.display_name))
+                teams.get(id).and_then(|it| teams.candidates("displayName", &it.outline().spec.display_name))
             }
         };
         same.into_iter().flatten().filter(|it| it != id).collect()
@@ -311,10 +306,10 @@ fn narrowest(terms: &[EqTerm], candidates: impl Fn(&str, &str) -> Option<Vec<Id>
 
 fn describe(users: &Users, teams: &Teams, id: Id) -> Option<MemberView> {
     if let Some(user) = users.get(&id) {
-        let spec = &user.object().spec;
-        return Some(MemberView { id, display: spec.display_name.clone(), is_team: false });
+        let display = user.field("displayName").map(str::to_owned);
+        return Some(MemberView { id, display, is_team: false });
     }
-    let display = Some(teams.get(&id)?.object().spec.display_name.clone());
+    let display = Some(teams.get(&id)?.outline().spec.display_name.clone());
     Some(MemberView { id, display, is_team: true })
 }
 

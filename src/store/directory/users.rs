@@ -1,12 +1,9 @@
 //! The users of one tenant in memory, with the indexes that equality filters use.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound};
 
-use kube::ResourceExt;
-
-use super::{differ_in_status_only, index::Index, is_newer};
+use super::index::Index;
 use crate::{
-    api::{User, UserSpec},
     scim::{cursor::Cursor, fold::fold_case},
     store::{
         membership::Id,
@@ -24,6 +21,14 @@ pub(super) struct Users {
     by_display_name: Index,
     by_email: Index,
     active: usize,
+}
+
+/// What indexes have of one user, in the form in which it is compared.
+struct Keys {
+    user_name: Option<String>,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    emails: Vec<String>,
 }
 
 /// Which page.
@@ -93,51 +98,80 @@ impl Users {
     pub(super) fn candidates(&self, attribute: &str, value: &str) -> Option<Vec<Id>> {
         match attribute.to_ascii_lowercase().as_str() {
             "id" => Some(self.by_id.get_key_value(value).map(|(id, _)| id.clone()).into_iter().collect()),
-            "username" => Some(self.by_user_name.get(&fold_case(value)).to_vec()),
-            "externalid" => Some(self.by_external_id.get(value).to_vec()),
-            "displayname" => Some(self.by_display_name.get(&fold_case(value)).to_vec()),
-            "emails" | "emails.value" => Some(self.by_email.get(&fold_case(value)).to_vec()),
+            "username" => {
+                Some(self.having(&self.by_user_name, &fold_case(value), |keys| keys.user_name.as_slice()))
+            }
+            "externalid" => {
+                Some(self.having(&self.by_external_id, value, |keys| keys.external_id.as_slice()))
+            }
+            "displayname" => Some(
+                self.having(&self.by_display_name, &fold_case(value), |keys| keys.display_name.as_slice()),
+            ),
+            "emails" | "emails.value" => {
+                Some(self.having(&self.by_email, &fold_case(value), |keys| &keys.emails))
+            }
             _ => None,
         }
     }
 
+    /// Those whom an index has under a value, and who have it.
+    fn having(&self, index: &Index, value: &str, of: impl Fn(&Keys) -> &[String]) -> Vec<Id> {
+        let has = |id: &&Id| {
+            self.by_id.get(id.as_ref()).is_some_and(|user| of(&Keys::of(user)).iter().any(|it| it == value))
+        };
+        index.get(value).iter().filter(has).cloned().collect()
+    }
+
     /// Takes a version of a user in, unless a newer one is here. Says whether more than the status has changed.
-    pub(super) fn put(&mut self, user: Arc<User>) -> bool {
-        let id: Id = user.name_any().into();
+    pub(super) fn put(&mut self, user: UserView) -> bool {
+        let id = user.shared_id().clone();
         if let Some(old) = self.by_id.get_mut(&id) {
-            if !is_newer(user.as_ref(), old.object()) {
+            if user.resource_version() <= old.resource_version() {
                 return false;
             }
-            if differ_in_status_only(user.as_ref(), old.object()) {
-                *old = UserView(user);
+            if user.differs_in_status_only(old) {
+                *old = user;
                 return false;
             }
         }
         self.remove(&id);
-        self.index(&id, &user.spec, super::index::Index::insert);
-        self.active += usize::from(user.spec.active);
-        self.by_id.insert(id, UserView(user));
+        self.index(&user, Index::insert);
+        self.active += usize::from(user.is_active());
+        self.by_id.insert(id, user);
         true
     }
 
     /// Forgets a user; says whether there was one.
     pub(super) fn remove(&mut self, id: &str) -> bool {
-        let Some((id, old)) = self.by_id.remove_entry(id) else { return false };
-        self.active -= usize::from(old.object().spec.active);
-        self.index(&id, &old.object().spec, |index, value, id| index.remove(value, id));
+        let Some(old) = self.by_id.remove(id) else { return false };
+        self.active -= usize::from(old.is_active());
+        self.index(&old, Index::remove);
         true
     }
 
-    fn index(&mut self, id: &Id, spec: &UserSpec, change: impl Fn(&mut Index, &str, &Id)) {
-        change(&mut self.by_user_name, &fold_case(&spec.user_name), id);
-        if let Some(external_id) = &spec.external_id {
-            change(&mut self.by_external_id, external_id, id);
+    fn index(&mut self, user: &UserView, change: impl Fn(&mut Index, &str, &Id)) {
+        let Keys { user_name, external_id, display_name, emails } = Keys::of(user);
+        let each = [
+            (&mut self.by_user_name, user_name.as_slice()),
+            (&mut self.by_external_id, external_id.as_slice()),
+            (&mut self.by_display_name, display_name.as_slice()),
+            (&mut self.by_email, &emails),
+        ];
+        for (index, values) in each {
+            for value in values {
+                change(index, value, user.shared_id());
+            }
         }
-        if let Some(display_name) = &spec.display_name {
-            change(&mut self.by_display_name, &fold_case(display_name), id);
-        }
-        for email in spec.emails.iter().filter_map(|email| email.value.as_deref()) {
-            change(&mut self.by_email, &fold_case(email), id);
+    }
+}
+
+impl Keys {
+    fn of(user: &UserView) -> Self {
+        Self {
+            user_name: user.field("userName").map(fold_case),
+            external_id: user.field("externalId").map(str::to_owned),
+            display_name: user.field("displayName").map(fold_case),
+            emails: user.emails().iter().map(|email| fold_case(email)).collect(),
         }
     }
 }
@@ -149,7 +183,11 @@ fn is_any<T>(mut all: impl Iterator<Item = T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::UserStatus;
+    use crate::api::{User, UserStatus};
+
+    fn put(users: &mut Users, user: &User) -> bool {
+        users.put(UserView::of(user))
+    }
 
     fn user(version: u64, generation: i64, user_name: &str) -> User {
         let mut user = User::default();
@@ -163,25 +201,25 @@ mod tests {
     #[test]
     fn a_status_alone_is_taken_in_and_is_no_news() {
         let mut users = Users::default();
-        assert!(users.put(user(1, 1, "ada").into()));
+        assert!(put(&mut users, &user(1, 1, "ada")));
         let status = Some(UserStatus { summary: Some("1/1".to_owned()), ..UserStatus::default() });
-        assert!(!users.put(User { status: status.clone(), ..user(2, 1, "ada") }.into()));
+        assert!(!put(&mut users, &User { status: status.clone(), ..user(2, 1, "ada") }));
         assert_eq!(users.get("7").unwrap().object().status, status);
-        assert!(!users.put(user(1, 1, "ada").into()), "an older version");
+        assert!(!put(&mut users, &user(1, 1, "ada")), "an older version");
         assert_eq!(users.get("7").unwrap().object().status, status);
     }
 
     #[test]
     fn a_spec_a_label_or_a_finalizer_is_news() {
         let mut users = Users::default();
-        users.put(user(1, 1, "ada").into());
-        assert!(users.put(user(2, 2, "grace").into()));
+        put(&mut users, &user(1, 1, "ada"));
+        assert!(put(&mut users, &user(2, 2, "grace")));
         assert!(users.candidates("userName", "ada").unwrap().is_empty());
         let mut labelled = user(3, 2, "grace");
         labelled.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
-        assert!(users.put(labelled.clone().into()));
+        assert!(put(&mut users, &labelled));
         labelled.metadata.resource_version = Some("4".to_owned());
         labelled.metadata.finalizers = Some(vec!["x/y".to_owned()]);
-        assert!(users.put(labelled.into()));
+        assert!(put(&mut users, &labelled));
     }
 }

@@ -11,6 +11,7 @@ use super::Directory;
 use crate::store::{
     membership::Id,
     tenant::TenantKey,
+    view::UserView,
     written::{Kind, Written},
 };
 
@@ -26,8 +27,8 @@ impl Directory {
         let tenants = self.read();
         let Some(tenant) = tenants.get(tenant) else { return false };
         let here = match kind {
-            Kind::User => tenant.users.get(id).map(|user| super::version(user.object())),
-            Kind::Team => tenant.teams.get(id).map(|team| super::version(team.object())),
+            Kind::User => tenant.users.get(id).map(UserView::resource_version),
+            Kind::Team => tenant.teams.get(id).map(|team| super::version(team.outline())),
         };
         here.is_some_and(|here| here >= *version) || tenant.graves.holds(id, *version)
     }

@@ -6,12 +6,16 @@
 //! holds a Team knows exactly which slices belong to it.
 
 mod commit;
+mod pending;
 mod plan;
+mod pool;
 mod shard;
 mod view;
 
 pub use commit::{Commit, Garbage};
+pub use pending::Pending;
 pub use plan::{Limits, Plan, plan_within};
 pub(super) use plan::{joining, plan};
+pub(super) use pool::shared;
 pub(super) use shard::shard_of;
 pub use view::{Id, Members, SliceMembers};

@@ -1,8 +1,8 @@
 //! Planning a change of members: what the Team says next, and which slices have to be written before.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Id, Members, shard::shards_for, shard_of};
+use super::{Id, Members, Pending, shard::shards_for, shard_of};
 use crate::{
     api::Membership,
     scim::member::{MemberChange, MemberRef},
@@ -41,21 +41,33 @@ pub(in crate::store) fn plan(now: &Members, changes: &[MemberChange]) -> Plan {
 
 /// The same within other limits.
 pub fn plan_within(limits: Limits, now: &Members, changes: &[MemberChange]) -> Plan {
-    let wanted = effective(now, changes);
-    if wanted.is_empty() {
-        return Plan { membership: now.membership().clone(), ..Plan::default() };
+    let mut pending = Pending::on(now);
+    for change in changes {
+        pending.make(change);
     }
-    let mut membership = now.membership().clone();
-    let mut tail = Tail::of(&membership);
-    for (member, present) in &wanted {
-        tail.set(member, *present, now.in_slice(member));
-        membership.count += if *present { 1 } else { -1 };
+    pending.plan(limits)
+}
+
+impl Pending<'_> {
+    /// What has to be written for all changes together.
+    pub fn plan(&self, limits: Limits) -> Plan {
+        let now = self.now();
+        let mut membership = now.membership();
+        let mut tail = Tail::of(&membership);
+        let mut moves = self.moves().peekable();
+        if moves.peek().is_none() {
+            return Plan { membership, ..Plan::default() };
+        }
+        for (member, present) in moves {
+            tail.set(member, present, now.in_slice(member));
+            membership.count += if present { 1 } else { -1 };
+        }
+        if tail.len() <= limits.tail {
+            tail.put_into(&mut membership);
+            return Plan { membership, slices: BTreeMap::new(), dropped: Vec::new() };
+        }
+        fold(limits, now, membership, &tail)
     }
-    if tail.len() <= limits.tail {
-        tail.put_into(&mut membership);
-        return Plan { membership, slices: BTreeMap::new(), dropped: Vec::new() };
-    }
-    fold(limits, now, membership, &tail)
 }
 
 /// Whom a change names as members.
@@ -64,39 +76,6 @@ pub(in crate::store) fn joining(change: &MemberChange) -> &[MemberRef] {
         MemberChange::Add(members) | MemberChange::ReplaceAll(members) => members,
         MemberChange::Remove(_) | MemberChange::Clear => &[],
     }
-}
-
-/// For every member whose presence really changes, whether they are in the team afterwards.
-fn effective(now: &Members, changes: &[MemberChange]) -> BTreeMap<Id, bool> {
-    let mut wanted: BTreeMap<Id, bool> = BTreeMap::new();
-    for change in changes {
-        match change {
-            MemberChange::Add(members) => {
-                wanted.extend(members.iter().map(|member| (Id::from(member.value.as_str()), true)));
-            }
-            MemberChange::Remove(members) => {
-                wanted.extend(members.iter().map(|member| (Id::from(member.as_str()), false)));
-            }
-            MemberChange::Clear => replace_all(now, &mut wanted, []),
-            MemberChange::ReplaceAll(members) => {
-                replace_all(now, &mut wanted, members.iter().map(|member| Id::from(member.value.as_str())));
-            }
-        }
-    }
-    let lookup: HashSet<Id> =
-        if wanted.len() > Limits::REAL.tail { now.iter().collect() } else { HashSet::new() };
-    let is_member = |id: &Id| if lookup.is_empty() { now.contains(id) } else { lookup.contains(id) };
-    wanted.retain(|member, present| is_member(member) != *present);
-    wanted
-}
-
-fn replace_all(now: &Members, wanted: &mut BTreeMap<Id, bool>, members: impl IntoIterator<Item = Id>) {
-    // Members that an earlier change of the same request added are gone again, too.
-    for present in wanted.values_mut() {
-        *present = false;
-    }
-    wanted.extend(now.iter().map(|member| (member, false)));
-    wanted.extend(members.into_iter().map(|member| (member, true)));
 }
 
 /// `added` and `removed` while they are being changed.

@@ -1,8 +1,11 @@
 //! Reading who is in a team.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
-use super::shard_of;
+use super::{shard_of, shared};
 use crate::api::Membership;
 
 /// The id of a user or team: the name of its object.
@@ -14,7 +17,10 @@ pub type SliceMembers = Arc<[Id]>;
 /// A team's membership together with the slices that it names, by shard.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
-    membership: Membership,
+    count: i64,
+    added: Vec<Id>,
+    removed: Vec<Id>,
+    slice_names: Vec<Id>,
     slices: Vec<SliceMembers>,
 }
 
@@ -22,13 +28,37 @@ impl Members {
     /// Puts a membership and its slices together; `slices` has one entry for each of `membership.slices`, an empty
     /// one where the name is empty.
     pub fn new(membership: Membership, slices: Vec<SliceMembers>) -> Self {
-        debug_assert_eq!(membership.slices.len(), slices.len(), "one slice for each name");
-        Self { membership, slices }
+        let Membership { count, added, removed, slices: slice_names } = membership;
+        debug_assert_eq!(slice_names.len(), slices.len(), "one slice for each name");
+        let ids = |names: Vec<String>| names.iter().map(|name| shared(name)).collect();
+        let slice_names = slice_names.into_iter().map(Id::from).collect();
+        Self { count, added: ids(added), removed: ids(removed), slice_names, slices }
     }
 
     /// The membership as the Team has it.
-    pub fn membership(&self) -> &Membership {
-        &self.membership
+    pub fn membership(&self) -> Membership {
+        let names = |ids: &[Id]| ids.iter().map(ToString::to_string).collect();
+        Membership {
+            count: self.count,
+            added: names(&self.added),
+            removed: names(&self.removed),
+            slices: names(&self.slice_names),
+        }
+    }
+
+    /// Members that no slice holds (yet).
+    pub(super) fn added(&self) -> &[Id] {
+        &self.added
+    }
+
+    /// Those whom a slice still holds, but who are no longer in the team.
+    pub(super) fn removed(&self) -> &[Id] {
+        &self.removed
+    }
+
+    /// Names of the slices, by shard.
+    pub(in crate::store) fn slice_names(&self) -> &[Id] {
+        &self.slice_names
     }
 
     /// The members of one shard's slice.
@@ -38,9 +68,8 @@ impl Members {
 
     /// Whether `member` is in the team.
     pub fn contains(&self, member: &str) -> bool {
-        let Membership { count: _, added, removed, slices: _ } = &self.membership;
-        added.iter().any(|it| it == member)
-            || (self.in_slice(member) && !removed.iter().any(|it| it == member))
+        let names = |ids: &[Id]| ids.iter().any(|it| it.as_ref() == member);
+        names(&self.added) || (self.in_slice(member) && !names(&self.removed))
     }
 
     /// Whether a slice holds `member`, who may have been removed since.
@@ -54,26 +83,22 @@ impl Members {
 
     /// Every member once, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = Id> {
-        let removed: std::collections::HashSet<&str> =
-            self.membership.removed.iter().map(String::as_str).collect();
+        let removed: HashSet<&str> = self.removed.iter().map(AsRef::as_ref).collect();
         let held = self.slices.iter().flat_map(|slice| slice.iter());
-        held.filter(move |member| !removed.contains(member.as_ref()))
-            .cloned()
-            .chain(self.membership.added.iter().map(|member| Id::from(member.as_str())))
+        held.filter(move |member| !removed.contains(member.as_ref())).chain(&self.added).cloned()
     }
 
     /// Who joined and who left between `self` and `new`. The cost follows the difference: slices that both name are
     /// not looked into.
     pub fn difference(&self, new: &Self) -> (Vec<Id>, Vec<Id>) {
-        let mut candidates = std::collections::BTreeSet::new();
+        let mut candidates = BTreeSet::new();
         for side in [self, new] {
-            let Membership { count: _, added, removed, slices: _ } = &side.membership;
-            candidates.extend(added.iter().chain(removed).map(|member| Id::from(member.as_str())));
+            candidates.extend(side.added.iter().chain(&side.removed).cloned());
         }
         let same_shards = self.slices.len() == new.slices.len();
         for (side, other) in [(self, new), (new, self)] {
-            for (shard, name) in side.membership.slices.iter().enumerate() {
-                if !same_shards || other.membership.slices.get(shard) != Some(name) {
+            for (shard, name) in side.slice_names.iter().enumerate() {
+                if !same_shards || other.slice_names.get(shard) != Some(name) {
                     candidates.extend(side.slice(shard).iter().cloned());
                 }
             }

@@ -54,7 +54,7 @@ impl Store {
         user: &UserView,
         password: Password,
     ) -> Result<(), StoreError> {
-        let user = user.object();
+        let user = &user.object();
         if !is_receivers(user) {
             return Err(StoreError::Declared { kind: "User", id: user.name_any() });
         }

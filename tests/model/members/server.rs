@@ -205,7 +205,7 @@ impl Server {
 /// Plans a change as production does; new slices get names from `next` on. `None` if it changes nothing.
 pub fn plan(now: &Members, change: Change, next: Slice, wrong: Wrong) -> Option<Planned> {
     let Plan { membership, slices, dropped } = plan_within(LIMITS, now, &[change.request()]);
-    if membership == *now.membership() {
+    if membership == now.membership() {
         return None;
     }
     let number = |name: &String| if name.is_empty() { 0 } else { name.parse().unwrap() };

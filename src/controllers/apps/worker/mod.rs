@@ -149,17 +149,17 @@ impl Worker {
         let directory = self.context.store.directory();
         let (leaving_users, leaving_teams) = directory.leaving(&self.tenant);
         let app = self.app.name_any();
-        let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object().clone());
+        let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object());
         let leaving = leaving_users.iter().filter_map(|id| directory.leaving_user(&self.tenant, id));
         let held = directory.held_users(&self.tenant).into_iter().map(|user| (*user).clone());
-        for user in users.chain(leaving.map(|user| user.object().clone())).chain(held) {
+        for user in users.chain(leaving.map(|user| user.object())).chain(held) {
             let id = user.name_any();
             let rows = user.status.map(|status| status.apps).unwrap_or_default();
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
                 self.rows.load(Key::User(id), row);
             }
         }
-        let teams = directory.teams(&self.tenant, &[]).into_iter().map(|team| team.object().clone());
+        let teams = directory.teams(&self.tenant, &[]).into_iter().map(|team| team.outline().clone());
         let leaving = leaving_teams.iter().filter_map(|id| directory.leaving_team(&self.tenant, id));
         let held = directory.held_teams(&self.tenant).into_iter().map(|team| (*team).clone());
         for team in teams.chain(leaving.map(|team| (*team).clone())).chain(held) {
@@ -227,7 +227,7 @@ impl Worker {
         let directory = self.context.store.directory();
         let row = self.rows.get(&Key::Team(team.to_owned()));
         let was_in = row.is_some_and(|row| row.state != AppliedState::Revoked);
-        let is_in = directory.team(&self.tenant, team).is_some_and(|it| self.scope.has_team(it.object()));
+        let is_in = directory.team(&self.tenant, team).is_some_and(|it| self.scope.has_team(it.outline()));
         if was_in == is_in || !self.scope.follows_teams() {
             return Vec::new();
         }

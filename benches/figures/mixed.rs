@@ -1,0 +1,105 @@
+//! Okta and Entra ID at once on one tenant: 250 requests a second, each sent when it is due, whatever became of the ones
+//! before. How long each took counts from then.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::{
+    load::{Ask, Failure, Paced},
+    people::{add, person},
+    system::Tenant,
+    table::Table,
+};
+
+const RATE: f64 = 250.0;
+const CONNECTIONS: usize = 64;
+
+/// Users of these numbers nobody else creates.
+const FIRST: usize = 3_000_000;
+
+/// What was seen of such a load.
+#[derive(Debug)]
+pub struct Seen {
+    pub reads: Vec<Duration>,
+    pub writes: Vec<Duration>,
+    /// Answers of 429 or 5xx.
+    pub refused: usize,
+}
+
+/// Ten requests of both, six of them reads; who they are about changes with each.
+fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> Ask {
+    let turn = number / 10;
+    let who = number * 7919 % people.len();
+    let (person_id, team) = (&people[who], &teams[turn % (teams.len() - 1) + 1]);
+    let patch = |operation| {
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] })
+            .to_string()
+    };
+    match number % 10 {
+        0..3 => {
+            let path =
+                format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22&startIndex=1&count=100");
+            tenant.ask("GET", &path, "")
+        }
+        3 | 4 => tenant.ask("GET", &format!("/Users/{person_id}"), ""),
+        5 => tenant.ask("GET", &format!("/Groups/{team}?excludedAttributes=members"), ""),
+        6 => tenant.ask("POST", "/Users", person(FIRST + number)),
+        7 => {
+            let value = format!("Engineer {turn}");
+            tenant.ask(
+                "PATCH",
+                &format!("/Users/{person_id}"),
+                patch(json!({ "op": "Replace", "path": "title", "value": value })),
+            )
+        }
+        8 => {
+            let value = json!({ "nickName": format!("N{turn}") });
+            tenant.ask(
+                "PATCH",
+                &format!("/Users/{person_id}"),
+                patch(json!({ "op": "replace", "value": value })),
+            )
+        }
+        _ => tenant.ask("PATCH", &format!("/Groups/{team}"), add(std::iter::once(person_id.as_str()))),
+    }
+}
+
+/// The load by itself, for `time`; something else may run beside it.
+pub async fn load(
+    tenant: &Tenant,
+    people: &[String],
+    teams: &[String],
+    time: Duration,
+) -> Result<Seen, Failure> {
+    let count = (RATE * time.as_secs_f64()) as usize;
+    let answers = tenant.server.paced(CONNECTIONS, RATE, count, |it| ask(tenant, people, teams, it)).await?;
+    let sorted = |of: fn(usize) -> bool| {
+        let mut found: Vec<Duration> = answers.iter().filter(|it| of(it.number)).map(|it| it.took).collect();
+        found.sort_unstable();
+        found
+    };
+    let refused = |it: &&Paced| it.status == 429 || it.status >= 500;
+    Ok(Seen {
+        reads: sorted(|it| it % 10 < 6),
+        writes: sorted(|it| it % 10 >= 6),
+        refused: answers.iter().filter(refused).count(),
+    })
+}
+
+pub async fn measure(
+    table: &mut Table,
+    tenant: &Tenant,
+    people: &[String],
+    teams: &[String],
+    time: Duration,
+) -> Result<(), Failure> {
+    let seen = load(tenant, people, teams, time).await?;
+    for (figure, target, all) in [("reads", 10.0, &seen.reads), ("writes", 150.0, &seen.writes)] {
+        let p99 = all[all.len() * 99 / 100].as_secs_f64() * 1e3;
+        table.at_most(&format!("Okta and Entra ID at 250 requests/s: p99 of {figure}"), target, p99, "ms");
+        table.note("  the median", all[all.len() / 2].as_secs_f64() * 1e3, "ms");
+    }
+    table.at_most("  answers of 5xx or 429", 0.0, seen.refused as f64, "");
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A replica starts, with everybody there: how long until it is ready, what it takes, and that it writes nothing.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    gauge::{memory, metric},
+    load::Failure,
+    people::Size,
+    system::{System, eventually},
+    table::Table,
+};
+
+/// For so long it must have had nothing to do to count as idle.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How much of that time it may have worked all the same: leases are renewed, metrics are asked for.
+const NEXT_TO_NOTHING: f64 = 0.02;
+
+pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Result<(), Failure> {
+    let of = format!("{} users, {} memberships", size.people, size.memberships);
+    idle(system.operator.pid()?).await?;
+    system.operator.kill()?;
+    let before = writes(system).await?;
+    let took = system.operator.launch(&system.plane).await?;
+    table.at_most(&format!("start of a replica until it is ready, {of}"), 10.0, took.as_secs_f64(), "s");
+    // The leader compares everything with everything before it has nothing more to do.
+    let leader = eventually("the replica leads", || async {
+        system.operator.metric("rollcall_leader ").await.filter(|it| *it > 0.0)
+    });
+    leader.await;
+    let pid = system.operator.pid()?;
+    idle(pid).await?;
+    table.at_most("  its writes until all was compared", 0.0, writes(system).await? - before, "");
+    table.at_most("  its memory then", 256.0, memory(pid, "VmRSS")?, "MiB");
+    table.at_most("  its memory at the peak", 256.0, memory(pid, "VmHWM")?, "MiB");
+    Ok(())
+}
+
+/// How often users, teams, slices and claims were written. Leases of replicas are renewed by other verbs.
+pub async fn writes(system: &System) -> Result<f64, Failure> {
+    let of = |line: &str| {
+        let has = |part: &str| line.contains(part);
+        let ours = has("group=\"rollcall.dev\"") && !has("scimtenants");
+        let writes =
+            ["POST", "PUT", "PATCH", "APPLY", "DELETE"].iter().any(|verb| has(&format!("verb=\"{verb}\"")));
+        let claims = has("resource=\"leases\"") && (has("verb=\"POST\"") || has("verb=\"DELETE\""));
+        has("code=\"2") && ((ours && writes) || claims)
+    };
+    metric(&system.client, "apiserver_request_total", of).await
+}
+
+/// Waits until a process has nothing to do.
+pub async fn idle(pid: u32) -> Result<(), Failure> {
+    let started = Instant::now();
+    loop {
+        let (before, since) = (worked(pid)?, Instant::now());
+        tokio::time::sleep(IDLE).await;
+        if (worked(pid)? - before) / since.elapsed().as_secs_f64() < NEXT_TO_NOTHING {
+            return Ok(());
+        }
+        if started.elapsed() > Duration::from_mins(5) {
+            return Err("the process is never idle".into());
+        }
+    }
+}
+
+/// Seconds that a process has worked so far: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths.
+fn worked(pid: u32) -> Result<f64, Failure> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name in stat")?.1.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<f64>().ok()).ok_or("stat is short");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}

@@ -1,0 +1,127 @@
+//! Creates beside a bare client that puts the same objects, in turns; and how many writes a change of members costs.
+
+use std::{ops::Range, time::Instant};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{
+    Api,
+    api::{ListParams, ObjectMeta, PostParams},
+};
+use rollcall::api::{MembershipSlice, User};
+
+use crate::{
+    gauge::metric,
+    load::Failure,
+    people::{add, person},
+    start::writes,
+    system::{BARE, System, Tenant},
+    table::Table,
+};
+
+const CONNECTIONS: usize = 32;
+const ROUNDS: usize = 5;
+
+/// Creates of one turn.
+const CREATES: usize = 1_000;
+
+/// Users of these numbers nobody else creates.
+const FIRST: usize = 2_000_000;
+
+pub async fn creates(table: &mut Table, system: &System) -> Result<(), Failure> {
+    let tenant = system.tenant("throughput").await?;
+    let before = writes(system).await?;
+    tenant.create(FIRST..FIRST + 100).await?;
+    table.note("writes of a create: its claim, and the User", (writes(system).await? - before) / 100.0, "");
+    let ours = system
+        .api::<User>()
+        .list(&ListParams::default().labels("rollcall.dev/tenant=throughput").limit(1))
+        .await?;
+    let user = ours.items.into_iter().next().ok_or("there is no user")?;
+    let claims = system
+        .api::<Lease>()
+        .list(
+            &ListParams::default()
+                .labels("rollcall.dev/tenant=throughput,rollcall.dev/claim=userName")
+                .limit(1),
+        )
+        .await?;
+    let claim = claims.items.into_iter().next().ok_or("there is no claim")?;
+    let (mut scim, mut bare) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let numbers = FIRST + 100 + round * CREATES..FIRST + 100 + (round + 1) * CREATES;
+        let started = Instant::now();
+        post(system, numbers.clone(), &user, &claim).await?;
+        bare.push(CREATES as f64 / started.elapsed().as_secs_f64());
+        let post = |it| tenant.ask("POST", "/Users", person(numbers.start + it));
+        scim.push(tenant.server.load(CONNECTIONS, CREATES, post).await?.all(201).rate());
+    }
+    table.at_least_times("creates", 0.8, median(scim), ("a bare client", median(bare)), "/s");
+    Ok(())
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+/// The same objects as a create of ours, from a client that does nothing else, where nobody watches.
+async fn post(system: &System, numbers: Range<usize>, user: &User, claim: &Lease) -> Result<(), Failure> {
+    let users: Api<User> = Api::namespaced(system.client.clone(), BARE);
+    let claims: Api<Lease> = Api::namespaced(system.client.clone(), BARE);
+    let params = PostParams { field_manager: Some("rollcall".to_owned()), ..PostParams::default() };
+    stream::iter(numbers)
+        .map(|number| {
+            let (users, claims, params) = (&users, &claims, &params);
+            async move {
+                let metadata = |of: &ObjectMeta, name: String| ObjectMeta {
+                    name: Some(name),
+                    labels: of.labels.clone(),
+                    annotations: of.annotations.clone(),
+                    finalizers: of.finalizers.clone(),
+                    ..ObjectMeta::default()
+                };
+                let name = format!("username-{number:040x}");
+                let claim = Lease { metadata: metadata(&claim.metadata, name), spec: claim.spec.clone() };
+                claims.create(params, &claim).await?;
+                let name = format!("0199d5a0-0000-7000-8000-{number:012x}");
+                let user =
+                    User { metadata: metadata(&user.metadata, name), spec: user.spec.clone(), status: None };
+                users.create(params, &user).await.map(drop)
+            }
+        })
+        .buffer_unordered(CONNECTIONS)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(())
+}
+
+/// A thousand members join the large team at once.
+pub async fn members(
+    table: &mut Table,
+    system: &System,
+    tenant: &Tenant,
+    people: &[String],
+    team: &str,
+) -> Result<(), Failure> {
+    let slices = |verb: &'static str| {
+        metric(&system.client, "apiserver_request_total", move |line| {
+            line.contains("resource=\"membershipslices\"") && line.contains(&format!("verb=\"{verb}\""))
+        })
+    };
+    let params = ListParams::default().labels(&format!("rollcall.dev/team={team}"));
+    let all = system.api::<MembershipSlice>().list_metadata(&params).await?.items.len();
+    // The others are in it: every second one is.
+    let news = people.iter().skip(1).step_by(2).take(1_000).map(String::as_str);
+    let before = slices("POST").await?;
+    let patch = |_| tenant.ask("PATCH", &format!("/Groups/{team}"), add(news.clone()));
+    let took = tenant.server.load(1, 1, patch).await?.all(204).took;
+    table.at_most(
+        "PATCH of 1,000 members: slices written, of those there are",
+        all as f64,
+        slices("POST").await? - before,
+        "",
+    );
+    table.note("  it took", took.as_secs_f64() * 1e3, "ms");
+    Ok(())
+}
