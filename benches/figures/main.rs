@@ -20,6 +20,7 @@ mod memory;
 mod mixed;
 mod people;
 mod protocol;
+mod rivals;
 mod scale;
 mod selection;
 mod start;

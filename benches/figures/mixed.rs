@@ -38,9 +38,8 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> A
     };
     match number % 10 {
         0..3 => {
-            let path =
-                format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22&startIndex=1&count=100");
-            tenant.ask("GET", &path, "")
+            let filter = format!("filter=userName%20eq%20%22person{who}@example.com%22");
+            tenant.ask("GET", &format!("/Users?{filter}&startIndex=1&count=100"), "")
         }
         3 | 4 => tenant.ask("GET", &format!("/Users/{person_id}"), ""),
         5 => tenant.ask("GET", &format!("/Groups/{team}?excludedAttributes=members"), ""),

@@ -44,6 +44,8 @@ impl Leash {
         let scratch = scratch(name)?;
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "leash"]).arg(&scratch).arg(command.get_program()).args(command.get_args());
+        // What the command puts into temporary files goes with it.
+        shell.env("TMPDIR", &scratch);
         shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
         if let Some(directory) = command.get_current_dir() {
             shell.current_dir(directory);

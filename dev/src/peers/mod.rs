@@ -6,15 +6,18 @@
 //! suites are commands to [`run()`].
 
 mod canaille;
+mod elimity;
 mod error;
 mod http;
 mod install;
 mod keycloak;
 mod leash;
+mod mlflow;
 mod python;
 mod run;
 mod scim2_server;
 mod scim2_tester;
+mod scim_server;
 mod scimmy;
 mod scimono;
 mod unboundid;
@@ -28,11 +31,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::canaille::{canaille, canaille_server};
+pub use self::elimity::elimity;
 pub use self::error::PeerError;
 use self::http::get;
-pub use self::keycloak::keycloak;
+pub use self::keycloak::{keycloak, keycloak_at_full_speed};
 use self::leash::Leash;
+pub use self::mlflow::mlflow;
 pub use self::run::{Ran, run};
+pub use self::scim_server::scim_server;
 pub use self::scim2_server::scim2_server;
 pub use self::scim2_tester::scim2_tester;
 pub use self::scimmy::scimmy;
