@@ -11,13 +11,13 @@ use rollcall_dev::{Component, ControlPlane};
 use crate::load::Failure;
 
 /// For so long memory must stay as it is until it counts as settled.
-const STILL: Duration = Duration::from_secs(20);
+const STILL: Duration = Duration::from_secs(45);
 
-/// How much it may move within that time.
-const SAME: f64 = 0.01;
+/// How much it may move within that time. Go gives free memory back slowly, so that it does not take the processor.
+const SAME: f64 = 0.005;
 
 /// A process that never settles is measured after this.
-const AT_LAST: Duration = Duration::from_mins(4);
+const AT_LAST: Duration = Duration::from_mins(10);
 
 /// One line of `/proc/<pid>/status`, such as `VmRSS`, in MiB.
 pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {
