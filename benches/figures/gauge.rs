@@ -1,6 +1,7 @@
 //! What the processes of the measured system say of themselves: memory, and counts of requests.
 
 use std::{
+    collections::BTreeMap,
     fs,
     time::{Duration, Instant},
 };
@@ -11,13 +12,13 @@ use rollcall_dev::{Component, ControlPlane};
 use crate::load::Failure;
 
 /// For so long memory must stay as it is until it counts as settled.
-const STILL: Duration = Duration::from_secs(20);
+const STILL: Duration = Duration::from_secs(45);
 
-/// How much it may move within that time.
-const SAME: f64 = 0.01;
+/// How much it may move within that time. Go gives free memory back slowly, so that it does not take the processor.
+const SAME: f64 = 0.005;
 
 /// A process that never settles is measured after this.
-const AT_LAST: Duration = Duration::from_mins(4);
+const AT_LAST: Duration = Duration::from_mins(10);
 
 /// One line of `/proc/<pid>/status`, such as `VmRSS`, in MiB.
 pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {
@@ -48,11 +49,21 @@ pub fn api_server(plane: &ControlPlane) -> Result<u32, Failure> {
 
 /// The sum of one of the API server's metrics, over those of its lines that `of` selects.
 pub async fn metric(client: &Client, name: &str, of: impl Fn(&str) -> bool) -> Result<f64, Failure> {
+    Ok(metrics(client, name, of).await?.values().sum())
+}
+
+/// The same, each line by itself.
+pub async fn metrics(
+    client: &Client,
+    name: &str,
+    of: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, f64>, Failure> {
     let text = client.request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
     let lines = text
         .lines()
         .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && of(line));
-    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    let parted = lines.filter_map(|line| line.rsplit_once(' '));
+    Ok(parted.filter_map(|(line, value)| Some((line.to_owned(), value.parse().ok()?))).collect())
 }
 
 /// What the API server's live objects take in MiB, after it was made to collect its garbage.

@@ -13,6 +13,7 @@
 
 mod coalesce;
 mod directory;
+mod fair;
 mod gauge;
 mod growth;
 mod load;

@@ -27,10 +27,11 @@ pub async fn measure(table: &mut Table, system: &System, size: &Size, empty: Emp
     let operator = system.operator.pid()?;
     table.at_most(&format!("memory of a replica, {of}"), 256.0, memory(operator, "VmRSS")?, "MiB");
     table.at_most("  at its peak, since it started", 256.0, memory(operator, "VmHWM")?, "MiB");
+    // This collects its garbage, which it would do by itself within two minutes.
+    let live = live_heap(&system.client).await?;
     let resident = settled(api_server(&system.plane)?).await?;
     let per_user = |mib: f64| mib * 1024.0 / size.people as f64;
     table.at_most("memory of the API server, of each user", 45.0, per_user(resident - empty.resident), "KiB");
-    let live = live_heap(&system.client).await?;
     table.note("  live objects of it, of each user", per_user(live - empty.live), "KiB");
     table.note("  the API server in all", resident, "MiB");
     table.note("  the API server without anybody", empty.resident, "MiB");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use crate::{
-    growth,
+    fair, growth,
     load::Failure,
     memory::{self, Empty},
     mixed,
@@ -20,7 +20,7 @@ use crate::{
 
 /// The groups of figures that are measured here: that which has people alone, and those that have teams, too.
 const ALONE: &str = "rivals";
-const TOGETHER: [&str; 5] = ["memory", "growth", "start", "mixed", "throughput"];
+const TOGETHER: [&str; 6] = ["memory", "growth", "start", "mixed", "fair", "throughput"];
 
 /// Measures those of the groups that were selected.
 pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
@@ -68,12 +68,17 @@ async fn with_teams(
         let time = Duration::from_secs(if selection.full { 60 } else { 20 });
         mixed::measure(table, tenant, &people, &teams, time).await?;
     }
+    if selection.has("fair") {
+        let time = Duration::from_secs(if selection.full { 30 } else { 10 });
+        fair::measure(table, system, tenant, (&people, &teams), time).await?;
+    }
     if selection.has("growth") {
         growth::measure(table, system, tenant, &people, &teams).await?;
     }
     if selection.has("throughput") {
-        throughput::members(table, system, tenant, &people, &teams[0]).await?;
+        // First, as slices that nobody names any more are deleted later.
         throughput::creates(table, system).await?;
+        throughput::members(table, system, tenant, &people, &teams[0]).await?;
     }
     Ok(())
 }

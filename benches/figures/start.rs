@@ -1,12 +1,13 @@
 //! A replica starts, with everybody there: how long until it is ready, what it takes, and that it writes nothing.
 
 use std::{
+    collections::BTreeMap,
     fs,
     time::{Duration, Instant},
 };
 
 use crate::{
-    gauge::{memory, metric},
+    gauge::{memory, metrics},
     load::Failure,
     people::Size,
     system::{System, eventually},
@@ -23,7 +24,7 @@ pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Res
     let of = format!("{} users, {} memberships", size.people, size.memberships);
     idle(system.operator.pid()?).await?;
     system.operator.kill()?;
-    let before = writes(system).await?;
+    let before = counts(system).await?;
     let took = system.operator.launch(&system.plane).await?;
     table.at_most(&format!("start of a replica until it is ready, {of}"), 10.0, took.as_secs_f64(), "s");
     // The leader compares everything with everything before it has nothing more to do.
@@ -33,14 +34,23 @@ pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Res
     leader.await;
     let pid = system.operator.pid()?;
     idle(pid).await?;
-    table.at_most("  its writes until all was compared", 0.0, writes(system).await? - before, "");
+    let written = differences(&before, &counts(system).await?);
+    for (line, count) in &written {
+        eprintln!("  {count} writes of {line}");
+    }
+    table.at_most("  its writes until all was compared", 0.0, written.values().sum(), "");
     table.at_most("  its memory then", 256.0, memory(pid, "VmRSS")?, "MiB");
     table.at_most("  its memory at the peak", 256.0, memory(pid, "VmHWM")?, "MiB");
     Ok(())
 }
 
-/// How often users, teams, slices and claims were written. Leases of replicas are renewed by other verbs.
+/// How often users, teams, slices and claims were written.
 pub async fn writes(system: &System) -> Result<f64, Failure> {
+    Ok(counts(system).await?.values().sum())
+}
+
+/// The same by kind and verb. Leases of replicas are renewed by other verbs.
+async fn counts(system: &System) -> Result<BTreeMap<String, f64>, Failure> {
     let of = |line: &str| {
         let has = |part: &str| line.contains(part);
         let ours = has("group=\"rollcall.dev\"") && !has("scimtenants");
@@ -49,7 +59,12 @@ pub async fn writes(system: &System) -> Result<f64, Failure> {
         let claims = has("resource=\"leases\"") && (has("verb=\"POST\"") || has("verb=\"DELETE\""));
         has("code=\"2") && ((ours && writes) || claims)
     };
-    metric(&system.client, "apiserver_request_total", of).await
+    metrics(&system.client, "apiserver_request_total", of).await
+}
+
+fn differences(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let more = after.iter().map(|(line, count)| (line.clone(), count - before.get(line).unwrap_or(&0.0)));
+    more.filter(|(_, more)| *more > 0.0).collect()
 }
 
 /// Waits until a process has nothing to do.
