@@ -111,7 +111,7 @@ fn write_part(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads what [`write`] wrote. `None` would mean that it didn't.
+/// Reads what [`write()`] wrote. `None` would mean that it didn't.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
