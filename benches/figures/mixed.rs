@@ -38,9 +38,9 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> A
     };
     match number % 10 {
         0..3 => {
-            let path =
+            let found =
                 format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22&startIndex=1&count=100");
-            tenant.ask("GET", &path, "")
+            tenant.ask("GET", &found, "")
         }
         3 | 4 => tenant.ask("GET", &format!("/Users/{person_id}"), ""),
         5 => tenant.ask("GET", &format!("/Groups/{team}?excludedAttributes=members"), ""),
