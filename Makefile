@@ -29,7 +29,7 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
-# Which group of figures, by a part of its name: protocol, memory, start, mixed, growth, throughput. All of them if empty.
+# Which group of figures, by a part of its name: protocol, rivals, memory, start, mixed, growth, throughput. All of them if empty.
 ONLY ?=
 
 .PHONY: bench
@@ -68,10 +68,14 @@ TORTURE_SECONDS ?= 600
 torture: assets ## Torture three replicas and check every history; TORTURE_SECONDS=3600 for longer, SEED=1 for the same again
 	TORTURE_SECONDS=$(TORTURE_SECONDS) cargo test --test torture every_history -- --nocapture
 
+# fuzz/ is a package of its own. Lints link nothing, so libFuzzer need not be built for them.
 .PHONY: lint
 lint: ## Check format, lints, documentation, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	CUSTOM_LIBFUZZER_PATH=unused/libfuzzer.a cargo clippy --locked --manifest-path fuzz/Cargo.toml \
+		--target-dir target/fuzz-lint -- -D warnings
 	RUSTDOCFLAGS="$(DOC_LINTS)" cargo doc --workspace --no-deps --document-private-items --quiet
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny@$(CARGO_DENY)"; exit 1; }
 	cargo deny check licenses bans sources

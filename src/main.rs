@@ -51,7 +51,7 @@ fn run(args: RunArgs) -> ExitCode {
 fn print_crds() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for crd in api::crds() {
-        let yaml = serde_saphyr::to_string(&crd).map_err(io::Error::other)?;
+        let yaml = api::manifest(&crd).map_err(io::Error::other)?;
         write!(out, "---\n{yaml}")?;
     }
     out.flush()

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
-use rollcall::scim::list::{ListQuery, PageSizes, Place, SortOrder, Sorter, list_response};
+use rollcall::scim::list::{ListQuery, PageSizes, Place, list_response};
 use rollcall::scim::normalize::normalize;
 use rollcall::scim::patch::{PatchRequest, apply};
 use rollcall::scim::path::AttrPath;
 use rollcall::scim::project::Projection;
 use rollcall::scim::schema::{ENTERPRISE_USER_URN, ResourceSchema};
+use rollcall::scim::sort::{SortOrder, Sorter};
 use rollcall::scim::{Document, Limits, ScimType, discovery, json};
 use serde_json::{Map, Value, json};
 
@@ -154,7 +155,7 @@ fn a_query_is_read_as_rfc_7644_says() {
 }
 
 #[test]
-fn a_query_with_a_cursor_has_a_count_and_neither_an_index_nor_an_order() {
+fn a_query_with_a_cursor_has_a_count_and_no_index() {
     let parse = |pairs: &[(&str, &str)]| ListQuery::parse(pairs.iter().copied(), PAGES);
     let query = parse(&[("cursor", ""), ("count", "1000000")]).unwrap();
     assert_eq!((query.cursor.as_deref(), query.count), (Some(""), 100));
@@ -163,11 +164,9 @@ fn a_query_with_a_cursor_has_a_count_and_neither_an_index_nor_an_order() {
         let error = parse(&[("count", count), ("Cursor", "x")]).unwrap_err();
         assert_eq!(error.scim_type, Some(ScimType::InvalidCount), "{count}");
     }
-    for other in [("startIndex", "1"), ("sortBy", "userName")] {
-        let error = parse(&[other, ("cursor", "")]).unwrap_err();
-        assert_eq!(error.scim_type, Some(ScimType::InvalidValue), "{other:?}");
-        assert!(error.detail.contains(other.0), "{error}");
-    }
+    let error = parse(&[("startIndex", "1"), ("cursor", "")]).unwrap_err();
+    assert_eq!(error.scim_type, Some(ScimType::InvalidValue));
+    assert!(error.detail.contains("startIndex"), "{error}");
     let body = json!({ "cursor": "abc", "count": 2 });
     assert_eq!(ListQuery::parse_search(&body, PAGES).unwrap().cursor.as_deref(), Some("abc"));
 }
@@ -206,7 +205,7 @@ fn documents_are_sorted_by_primary_value_without_regard_to_case_and_the_empty_on
         let sorter = Sorter::new(&AttrPath::parse("Emails").unwrap(), order, &schema).unwrap();
         let mut keyed: Vec<_> =
             documents.iter().map(|one| (sorter.key(one.as_object().unwrap()), &one["id"])).collect();
-        keyed.sort_by(|left, right| sorter.compare(&left.0, &right.0));
+        keyed.sort_by(|left, right| left.0.cmp(&right.0));
         keyed.into_iter().map(|(_, id)| id.as_str().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(sorted(SortOrder::Ascending), ["a", "b", "c", "none"]);

@@ -459,7 +459,8 @@ async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
     };
     let created = send(reqwest::Method::POST, users.clone(), json!({ "schemas": [], "userName": "ada" }));
     let created: serde_json::Value = serde_json::from_str(&created.await.text().await.unwrap()).unwrap();
-    let ada = format!("{users}/{}", created["id"].as_str().unwrap());
+    let id = created["id"].as_str().unwrap();
+    let ada = format!("{users}/{id}");
     let disable = |value: &str| {
         let operation = json!({ "op": "Replace", "path": "active", "value": value });
         json!({ "schemas": [], "Operations": [operation] })
@@ -481,6 +482,25 @@ async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
     .await;
     assert!(first.iter().all(|row| row.first_seen_at.is_some()));
 
+    // An operation of a bulk request shows what a request of its own would; one that fails shows nothing.
+    let bulk = json!({ "schemas": [], "Operations": [
+        { "method": "PUT", "path": format!("/Users/{id}"), "data": { "userName": "ada", "emails": "ada@example.com" } },
+        { "method": "POST", "path": "/Users", "bulkId": "1", "data": { "userName": "ada", "roles": [{ "value": "x", "primary": true }, { "value": "y", "primary": true }] } },
+    ] });
+    assert_eq!(
+        send(reqwest::Method::POST, users.replace("/Users", "/Bulk"), bulk).await.status().as_u16(),
+        200
+    );
+    let expected =
+        [&expected[..], &["noSchemas", "plainReferences", "putsUsers", "sendsBulk", "singleValuesForLists"]]
+            .concat();
+    let first = eventually("and that of a bulk request", SOON, || async {
+        let wanted: std::collections::BTreeSet<&str> = expected.iter().copied().collect();
+        Some(observed().await)
+            .filter(|rows| rows.iter().map(|row| row.name.as_str()).eq(wanted.iter().copied()))
+    })
+    .await;
+
     // More of the same writes nothing; something new is added to what is there, which stays as it is.
     assert_eq!(send(reqwest::Method::PATCH, ada.clone(), disable("False")).await.status().as_u16(), 200);
     assert_eq!(send(reqwest::Method::DELETE, ada, json!({})).await.status().as_u16(), 204);
@@ -490,6 +510,53 @@ async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
     .await;
     assert_eq!(second.len(), first.len() + 1);
     assert!(first.iter().all(|row| second.contains(row)), "{first:?} became {second:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_were_shared_before_they_had_to_be_unique_are_counted_in_the_status() {
+    const URN: &str = "urn:example:1.0:Badge";
+    let fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let token = fixture.token("okta-default").await;
+    fixture.answers(&token, 200, SOON).await;
+    let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
+    let send = |method: reqwest::Method, url: String, body: serde_json::Value| {
+        let request = fixture.http.request(method, url).bearer_auth(&token);
+        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        async { request.send().await.unwrap() }
+    };
+    let shared = |status: &'static str| {
+        let fixture = &fixture;
+        async move {
+            let conditions = fixture.tenant().await.status?.conditions;
+            let is_it = |it: &Condition| it.type_ == "UniqueValuesShared" && it.status == status;
+            conditions.into_iter().find(is_it)
+        }
+    };
+    eventually("nothing is shared", SOON, || shared("False")).await;
+    let mut ada = String::new();
+    for (name, badge, floor) in [("ada", "Red-7", 1), ("bob", "RED-7", 2), ("cleo", "red-8", 1)] {
+        let user = json!({ "userName": name, (URN): { "badge": badge, "floor": floor } });
+        let created = send(reqwest::Method::POST, users.clone(), user).await;
+        let location = created.headers()["location"].to_str().unwrap().to_owned();
+        ada = if name == "ada" { location } else { ada };
+    }
+    let attribute = |name: &str, kind: &str| json!({ "name": name, "type": kind, "uniqueness": "server" });
+    let attributes = [attribute("badge", "string"), attribute("floor", "integer")];
+    fixture
+        .change(
+            json!({ "spec": { "schemas": [{ "id": URN, "resource": "User", "attributes": attributes }] } }),
+        )
+        .await;
+    let told = eventually("values are shared", SOON, || shared("True")).await;
+    assert_eq!(told.reason, "SharedBefore");
+    let both = format!("the same 1 value of {URN}:badge and the same 1 value of {URN}:floor");
+    assert!(told.message.contains(&both), "{}", told.message);
+    assert!(!told.message.to_lowercase().contains("red"), "{}", told.message);
+
+    let mended = json!({ "schemas": [], "Operations": [{ "op": "replace", "value": { (URN): { "badge": "blue", "floor": 3 } } }] });
+    assert_eq!(send(reqwest::Method::PATCH, ada, mended).await.status().as_u16(), 200);
+    eventually("nothing is shared any more", SOON, || shared("False")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

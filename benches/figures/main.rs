@@ -13,6 +13,7 @@
 
 mod coalesce;
 mod directory;
+mod fair;
 mod gauge;
 mod growth;
 mod load;
@@ -20,6 +21,7 @@ mod memory;
 mod mixed;
 mod people;
 mod protocol;
+mod rivals;
 mod scale;
 mod selection;
 mod start;

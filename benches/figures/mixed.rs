@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 64;
 const FIRST: usize = 3_000_000;
 
 /// What was seen of such a load.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Seen {
     pub reads: Vec<Duration>,
     pub writes: Vec<Duration>,
@@ -27,8 +27,18 @@ pub struct Seen {
     pub refused: usize,
 }
 
+impl Seen {
+    /// Takes another one in.
+    pub fn add(&mut self, other: Self) {
+        let Self { reads, writes, refused } = other;
+        self.reads.extend(reads);
+        self.writes.extend(writes);
+        self.refused += refused;
+    }
+}
+
 /// Ten requests of both, six of them reads; who they are about changes with each.
-fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> Ask {
+fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, number: usize) -> Ask {
     let turn = number / 10;
     let who = number * 7919 % people.len();
     let (person_id, team) = (&people[who], &teams[turn % (teams.len() - 1) + 1]);
@@ -38,13 +48,12 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> A
     };
     match number % 10 {
         0..3 => {
-            let found =
-                format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22&startIndex=1&count=100");
-            tenant.ask("GET", &found, "")
+            let filter = format!("filter=userName%20eq%20%22person{who}@example.com%22");
+            tenant.ask("GET", &format!("/Users?{filter}&startIndex=1&count=100"), "")
         }
         3 | 4 => tenant.ask("GET", &format!("/Users/{person_id}"), ""),
         5 => tenant.ask("GET", &format!("/Groups/{team}?excludedAttributes=members"), ""),
-        6 => tenant.ask("POST", "/Users", person(FIRST + number)),
+        6 => tenant.ask("POST", "/Users", person(first + number)),
         7 => {
             let value = format!("Engineer {turn}");
             tenant.ask(
@@ -65,15 +74,17 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], number: usize) -> A
     }
 }
 
-/// The load by itself, for `time`; something else may run beside it.
+/// The load by itself, for `time`; something else may run beside it. It creates users of numbers from `first` on.
 pub async fn load(
     tenant: &Tenant,
     people: &[String],
     teams: &[String],
+    first: usize,
     time: Duration,
 ) -> Result<Seen, Failure> {
     let count = (RATE * time.as_secs_f64()) as usize;
-    let answers = tenant.server.paced(CONNECTIONS, RATE, count, |it| ask(tenant, people, teams, it)).await?;
+    let answers =
+        tenant.server.paced(CONNECTIONS, RATE, count, |it| ask(tenant, people, teams, first, it)).await?;
     let sorted = |of: fn(usize) -> bool| {
         let mut found: Vec<Duration> = answers.iter().filter(|it| of(it.number)).map(|it| it.took).collect();
         found.sort_unstable();
@@ -94,7 +105,7 @@ pub async fn measure(
     teams: &[String],
     time: Duration,
 ) -> Result<(), Failure> {
-    let seen = load(tenant, people, teams, time).await?;
+    let seen = load(tenant, people, teams, FIRST, time).await?;
     for (figure, target, all) in [("reads", 10.0, &seen.reads), ("writes", 150.0, &seen.writes)] {
         let p99 = all[all.len() * 99 / 100].as_secs_f64() * 1e3;
         table.at_most(&format!("Okta and Entra ID at 250 requests/s: p99 of {figure}"), target, p99, "ms");

@@ -8,7 +8,7 @@ use rollcall::{
         list::{ListQuery, PageSizes},
         schema::ResourceSchema,
     },
-    store::{Directory, Found, Page, Selection, Start},
+    store::{Directory, Page, Placed, Selection, Start},
 };
 
 use crate::{
@@ -49,7 +49,7 @@ pub fn measure(table: &mut Table) {
 }
 
 /// What a list request does once it is in the process: parse the filter, and find a page of people.
-fn list(directory: &Directory, schema: &ResourceSchema, filter: &str) -> Page<Found> {
+fn list(directory: &Directory, schema: &ResourceSchema, filter: &str) -> Page<Placed> {
     let query = ListQuery::parse([("filter", filter)], PageSizes { default: 100, most: 1000 }).unwrap();
     let selection = Selection { users: Some(schema), teams: None, query: &query, start: &Start::Skip(0) };
     directory.list(&tenant(), &selection).unwrap()

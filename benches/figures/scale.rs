@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use crate::{
-    growth,
+    fair, growth,
     load::Failure,
-    memory, mixed,
+    memory::{self, Empty},
+    mixed,
     people::Size,
+    rivals,
     selection::Selection,
     start,
     system::{System, Tenant},
@@ -16,12 +18,13 @@ use crate::{
     throughput,
 };
 
-/// The groups of figures that are measured here.
-const GROUPS: [&str; 5] = ["memory", "growth", "start", "mixed", "throughput"];
+/// The groups of figures that are measured here: that which has people alone, and those that have teams, too.
+const ALONE: &str = "rivals";
+const TOGETHER: [&str; 6] = ["memory", "growth", "start", "mixed", "fair", "throughput"];
 
 /// Measures those of the groups that were selected.
 pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
-    if GROUPS.iter().any(|group| selection.has(group)) {
+    if selection.has(ALONE) || TOGETHER.iter().any(|group| selection.has(group)) {
         // One thread: the others are for what is measured.
         Builder::new_current_thread().enable_all().build()?.block_on(run(table, selection))?;
     }
@@ -29,31 +32,59 @@ pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> 
 }
 
 async fn run(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
-    let size = if selection.full { Size::FULL } else { Size::QUICK };
+    let size = size(selection);
     let mut system = System::start().await?;
     let tenant = system.tenant("okta").await?;
     let empty = if selection.has("memory") { Some(memory::empty(&system).await?) } else { None };
     load_people(table, &tenant, &size).await?;
-    let (people, teams) = load_teams(table, &tenant, &size).await?;
+    if selection.has(ALONE) {
+        rivals::reads(table, selection, &tenant, size.people).await?;
+    }
+    if TOGETHER.iter().any(|group| selection.has(group)) {
+        with_teams(table, selection, &mut system, &tenant, empty).await?;
+    }
+    if selection.has(ALONE) {
+        rivals::creates(table, selection, &tenant, size.people).await?;
+    }
+    Ok(())
+}
+
+async fn with_teams(
+    table: &mut Table,
+    selection: &Selection,
+    system: &mut System,
+    tenant: &Tenant,
+    empty: Option<Empty>,
+) -> Result<(), Failure> {
+    let size = size(selection);
+    let (people, teams) = load_teams(table, tenant, &size).await?;
     if let Some(empty) = empty {
-        memory::measure(table, &system, &size, empty).await?;
+        memory::measure(table, system, &size, empty).await?;
     }
     if selection.has("start") {
-        start::measure(table, &mut system, &size).await?;
+        start::measure(table, system, &size).await?;
     }
     if selection.has("mixed") {
         let time = Duration::from_secs(if selection.full { 60 } else { 20 });
-        mixed::measure(table, &tenant, &people, &teams, time).await?;
+        mixed::measure(table, tenant, &people, &teams, time).await?;
+    }
+    if selection.has("fair") {
+        let time = Duration::from_secs(if selection.full { 30 } else { 10 });
+        fair::measure(table, system, tenant, (&people, &teams), time).await?;
     }
     if selection.has("growth") {
-        growth::measure(table, &system, &tenant, &people, &teams).await?;
+        growth::measure(table, system, tenant, &people, &teams).await?;
     }
     if selection.has("throughput") {
         // First, as slices that nobody names any more are deleted later.
-        throughput::creates(table, &system).await?;
-        throughput::members(table, &system, &tenant, &people, &teams[0]).await?;
+        throughput::creates(table, system).await?;
+        throughput::members(table, system, tenant, &people, &teams[0]).await?;
     }
     Ok(())
+}
+
+fn size(selection: &Selection) -> Size {
+    if selection.full { Size::FULL } else { Size::QUICK }
 }
 
 async fn load_people(table: &mut Table, tenant: &Tenant, size: &Size) -> Result<(), Failure> {

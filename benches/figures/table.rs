@@ -74,6 +74,25 @@ impl Table {
         });
     }
 
+    /// A figure that must be at most `target` times what it is without something, measured in the same run.
+    pub fn at_most_times(
+        &mut self,
+        figure: &str,
+        target: f64,
+        measured: f64,
+        without: (&str, f64),
+        unit: &str,
+    ) {
+        let ratio = measured / without.1;
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: format!("<= {} x", short(target)),
+            measured: format!("{} {unit}", short(measured)),
+            beside: format!("{} x {} ({} {unit})", short(ratio), without.0, short(without.1)),
+            met: ratio <= target,
+        });
+    }
+
     /// Measures how long one call takes: the fastest of several rounds of `calls` calls each.
     pub fn measure<T>(&mut self, figure: &str, target: Duration, calls: u32, mut call: impl FnMut() -> T) {
         let rounds = (0..ROUNDS).map(|_| {

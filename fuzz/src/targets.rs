@@ -14,12 +14,13 @@ use super::scim::{
     cursor::CursorScope,
     filter::Filter,
     json,
-    list::{ListQuery, PageSizes, Sorter},
+    list::{ListQuery, PageSizes},
     normalize::normalize,
     patch::{PatchRequest, apply},
     path::{AttrPath, PatchPath},
     project::Projection,
     schema::ResourceSchema,
+    sort::Sorter,
     version::Conditions,
 };
 
@@ -118,7 +119,7 @@ fn query(bytes: &[u8]) {
     let _ = Conditions::parse([text], [text]).allow_write("1");
     let scope = CursorScope::new(&["fuzz"], jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1));
     if let Some(cursor) = accepted(scope.open(text)) {
-        assert_eq!(scope.open(&scope.seal(&cursor)).as_ref(), Ok(&cursor));
+        assert_eq!(scope.open(&scope.seal(cursor.clone())).as_ref(), Ok(&cursor));
     }
 }
 

@@ -101,6 +101,10 @@ pub struct DownstreamAppStatus {
     /// How many users and teams could not be applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<i64>,
+    /// How many users have an account without the password that they have here, as it did not get there or was refused:
+    /// see their rows. Left out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passwords_not_forwarded: Option<i64>,
     /// The first few failures: what, why, and when it is tried again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]

@@ -4,6 +4,7 @@
 //! the API server enforces; `crds/` is generated from them. This room imports nothing of ours.
 
 pub mod app;
+mod manifest;
 pub mod names;
 pub mod rbac_target;
 pub mod scim_target;
@@ -20,6 +21,7 @@ use kube::{CustomResourceExt, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use app::{DownstreamApp, DownstreamAppSpec, DownstreamAppStatus, Scope};
+pub use manifest::manifest;
 pub use rbac_target::{Grant, RbacTarget, RoleKind, RoleRef, SubjectKind, SubjectName, Subjects};
 pub use scim_target::{ScimTarget, SecretKeyRef};
 pub use slice::{MembershipSlice, MembershipSliceSpec};

@@ -1,11 +1,11 @@
 //! The body of a request: JSON of a bounded size, whatever its client calls it.
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{
         HeaderMap,
-        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
     },
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use super::{ReceiverError, ReceiverState, dialect};
 use crate::scim::json;
+
+/// How much of a body that is too large is read all the same, so that its sender hears why it is refused.
+const DISCARD_AT_MOST: usize = 128 * 1024 * 1024;
 
 /// A SCIM message as it was sent: sound JSON, nothing more is known of it yet.
 pub(super) struct ScimJson(pub(super) Value);
@@ -47,15 +50,35 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ReceiverError> {
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, ReceiverError> {
     // A client that says how much will come need not send it to hear that it is too much.
+    let asks_first = request.headers().contains_key(EXPECT);
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut body = request.into_body();
     if announced.is_some_and(|length: u64| length > limit as u64) {
+        if !asks_first {
+            discard(body).await;
+        }
         return Err(ReceiverError::BodyTooLarge { limit });
     }
-    match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ReceiverError::BodyTooLarge { limit }),
+    match Limited::new(&mut body, limit).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(ReceiverError::BodyTooLarge { limit })
+        }
         Err(_) => Err(ReceiverError::BodyInterrupted),
+    }
+}
+
+/// Takes in what is under way and of no use. Most clients read no answer before they have sent everything, and a
+/// connection that is closed on them tells them nothing.
+async fn discard(mut body: Body) {
+    let mut left = DISCARD_AT_MOST;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{ReceiverState, query::parameters};
 use crate::{
     scim::{
+        bulk::{Action, Endpoint, Task},
         dialect::{self, Quirk, Quirks},
         filter::Filter,
         schema::ResourceSchema,
@@ -49,12 +50,7 @@ pub(super) fn listen(request: &Request) -> impl FnOnce(&Value) + use<> {
     move |body| {
         let (Some(heard), Some(kind), Some(rules)) = (heard, kind, rules) else { return };
         let Some(schema) = kind.schema(&rules) else { return };
-        let quirks = match method {
-            Method::PATCH => dialect::of_patch(body, schema),
-            Method::PUT | Method::POST => dialect::of_resource(body, schema),
-            _ => Quirks::new(),
-        };
-        _ = heard.0.set(quirks);
+        _ = heard.0.set(of_body(&method, body, schema));
     }
 }
 
@@ -90,6 +86,30 @@ impl Kind {
     }
 }
 
+/// What one operation of a bulk request shows: what a request of its own would.
+pub(super) fn of_operation(rules: &TenantRules, Task { endpoint, action }: &Task) -> Quirks {
+    let kind = match endpoint {
+        Endpoint::Users => Kind::User,
+        Endpoint::Groups => Kind::Group,
+    };
+    let (method, body) = match action {
+        Action::Create(body) => (Method::POST, Some(body)),
+        Action::Replace(_, _, body) => (Method::PUT, Some(body)),
+        Action::Patch(_, _, body) => (Method::PATCH, Some(body)),
+        Action::Delete(..) => (Method::DELETE, None),
+    };
+    let said = body.zip(kind.schema(rules)).map(|(body, schema)| of_body(&method, body, schema));
+    said.unwrap_or_default().union(way(&method, kind).into_iter().collect())
+}
+
+fn of_body(method: &Method, body: &Value, schema: &ResourceSchema) -> Quirks {
+    match *method {
+        Method::PATCH => dialect::of_patch(body, schema),
+        Method::PUT | Method::POST => dialect::of_resource(body, schema),
+        _ => Quirks::new(),
+    }
+}
+
 fn of_request(rules: &TenantRules, kind: Kind, method: &Method, uri: &Uri) -> Quirks {
     let parameters = parameters(uri.query());
     let named = |wanted: &'static str| {
@@ -102,7 +122,16 @@ fn of_request(rules: &TenantRules, kind: Kind, method: &Method, uri: &Uri) -> Qu
         }
         _ => Quirks::new(),
     };
-    let way = match (method, kind) {
+    let is_members = |name: &str| name.trim().eq_ignore_ascii_case("members");
+    let excludes = named("excludedAttributes").is_some_and(|names| names.split(',').any(is_members));
+    let members = excludes.then_some(Quirk::ExcludesMembers);
+    let flag = named("aadOptscim062020").map(|_| Quirk::EntraComplianceFlag);
+    listed.union([way(method, kind), members, flag].into_iter().flatten().collect())
+}
+
+/// The way in which something is changed.
+fn way(method: &Method, kind: Kind) -> Option<Quirk> {
+    match (method, kind) {
         (_, Kind::Bulk) => Some(Quirk::SendsBulk),
         (&Method::PUT, Kind::User) => Some(Quirk::PutsUsers),
         (&Method::PATCH, Kind::User) => Some(Quirk::PatchesUsers),
@@ -110,10 +139,5 @@ fn of_request(rules: &TenantRules, kind: Kind, method: &Method, uri: &Uri) -> Qu
         (&Method::PUT, Kind::Group) => Some(Quirk::PutsGroups),
         (&Method::PATCH, Kind::Group) => Some(Quirk::PatchesGroups),
         _ => None,
-    };
-    let is_members = |name: &str| name.trim().eq_ignore_ascii_case("members");
-    let excludes = named("excludedAttributes").is_some_and(|names| names.split(',').any(is_members));
-    let members = excludes.then_some(Quirk::ExcludesMembers);
-    let flag = named("aadOptscim062020").map(|_| Quirk::EntraComplianceFlag);
-    listed.union([way, members, flag].into_iter().flatten().collect())
+    }
 }

@@ -20,12 +20,12 @@ use super::{
 use crate::{
     scim::{
         Document,
-        cursor::{Cursor, CursorScope, Position},
+        cursor::{Cursor, CursorScope},
         list::{ListQuery, Place, list_response},
         project::Projection,
         schema::ResourceSchema,
     },
-    store::{Access, Found, Page, Selection, Start, TenantKey},
+    store::{Access, Found, Page, Placed, Selection, Start, TenantKey},
 };
 
 type Answer = Result<Response, ReceiverError>;
@@ -81,7 +81,7 @@ pub(super) fn answer(
     let started = Instant::now();
     let page = state.store.list(tenant, &selection)?;
     let mut resources = Vec::with_capacity(page.items.len());
-    for found in &page.items {
+    for Placed { found, .. } in &page.items {
         let columns = match found {
             Found::User(_) => &users,
             Found::Team(_) => &groups,
@@ -130,11 +130,12 @@ fn visible(granted: &Granted<SearchAll>) -> Kinds {
     Kinds { users: granted.sees_users(), groups: granted.sees_groups() }
 }
 
-/// What a cursor is bound to: everything that decides who is in the list.
+/// What a cursor is bound to: everything that decides who is in the list, and in which order.
 fn scope(state: &ReceiverState, tenant: &TenantKey, kinds: Kinds, query: &ListQuery) -> CursorScope {
     let kinds = format!("{kinds:?}");
     let filter = query.filter.as_ref().map(ToString::to_string).unwrap_or_default();
-    let parts = [&*tenant.namespace, &*tenant.name, &kinds, &filter];
+    let sort_by = query.sort_by.as_ref().map(|by| format!("{by} {:?}", query.sort_order)).unwrap_or_default();
+    let parts = [&*tenant.namespace, &*tenant.name, &kinds, &filter, &sort_by];
     CursorScope::new(&parts, Timestamp::now(), state.settings.cursor_timeout)
 }
 
@@ -142,12 +143,12 @@ fn start(query: &ListQuery, scope: &CursorScope) -> Result<Start, ReceiverError>
     Ok(match query.cursor.as_deref() {
         None => Start::Skip(query.start_index.saturating_sub(1)),
         // RFC 9865 section 2: the first page is asked for with an empty cursor.
-        Some("") => Start::At(beginning()),
+        Some("") => Start::At(Cursor::First),
         Some(text) => Start::At(scope.open(text)?),
     })
 }
 
-fn place(start: &Start, query: &ListQuery, page: &Page<Found>, scope: &CursorScope) -> Place {
+fn place(start: &Start, query: &ListQuery, page: &Page<Placed>, scope: &CursorScope) -> Place {
     if query.cursor.is_none() {
         return Place::Index(query.start_index);
     }
@@ -155,7 +156,7 @@ fn place(start: &Start, query: &ListQuery, page: &Page<Found>, scope: &CursorSco
     let next = page
         .has_next
         .then(|| page.items.last().map_or_else(|| same(start), |it| Cursor::After(it.position())));
-    Place::Cursors { previous: previous.map(|it| scope.seal(&it)), next: next.map(|it| scope.seal(&it)) }
+    Place::Cursors { previous: previous.map(|it| scope.seal(it)), next: next.map(|it| scope.seal(it)) }
 }
 
 /// Where to go on from a page with nobody on it, though there are others after it: one of no length, or one that has lost
@@ -163,11 +164,6 @@ fn place(start: &Start, query: &ListQuery, page: &Page<Found>, scope: &CursorSco
 fn same(start: &Start) -> Cursor {
     match start {
         Start::At(Cursor::After(place)) => Cursor::After(place.clone()),
-        Start::At(Cursor::Before(_)) | Start::Skip(_) => beginning(),
+        Start::At(Cursor::First | Cursor::Before(_)) | Start::Skip(_) => Cursor::First,
     }
-}
-
-/// Where everybody is after.
-fn beginning() -> Cursor {
-    Cursor::After(Position { id: String::new(), list: 0 })
 }

@@ -69,20 +69,20 @@ pub fn router(state: ReceiverState) -> Router {
         .route("/scim/{namespace}/{tenant}/v2/", get(list::list))
         .fallback(error::no_such_url)
         .method_not_allowed_fallback(methods::no_such_method)
-        .layer(from_fn(observe::note_route))
-        .layer(from_fn_with_state(state.clone(), dialect::note))
+        .layer((from_fn_with_state(state.clone(), dialect::note), from_fn(observe::note_route)))
         .with_state(state.clone());
 
     // The routes are wrapped as a whole, so that not even an Allow header tells a stranger which URLs exist. The
-    // last layer sees a request first: it is given an id, guarded against panics and delays, authenticated, and
-    // waits for its tenant's turn.
-    Router::new()
-        .fallback_service(routes)
-        .layer(from_fn(methods::name_options))
-        .layer(from_fn_with_state(state.clone(), shares::take_turn))
-        .layer(from_fn_with_state(state.clone(), auth::authenticate))
-        .layer(from_fn_with_state(state.clone(), request::limit_time))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn(media::negotiate))
-        .layer(from_fn_with_state(state, observe::observe))
+    // first layer sees a request first: it is given an id, guarded against panics and delays, authenticated, and waits
+    // for its tenant's turn. They are one tuple, as every call of `layer` has each request pay for a copy of all that is
+    // below it.
+    Router::new().fallback_service(routes).layer((
+        from_fn_with_state(state.clone(), observe::observe),
+        from_fn(media::negotiate),
+        CatchPanicLayer::custom(error::panicked),
+        from_fn_with_state(state.clone(), request::limit_time),
+        from_fn_with_state(state.clone(), auth::authenticate),
+        from_fn_with_state(state, shares::take_turn),
+        from_fn(methods::name_options),
+    ))
 }

@@ -6,25 +6,36 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{ReceiverError, ReceiverState};
 use crate::{api::names::is_object_name, scim::ScimError};
 
-/// Answers for a request that takes too long. What has begun goes on all the same, also when the client hangs up:
-/// identity providers do so often, and a write that stops halfway is for crashes, not for them.
+/// Answers for a request that takes too long. A write that has begun goes on all the same, also when the client hangs
+/// up: identity providers do so often, and a write that stops halfway is for crashes, not for them.
 pub(super) async fn limit_time(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
-    let work = tokio::spawn(next.run(request).in_current_span());
-    match tokio::time::timeout(state.settings.request_timeout, work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(ended)) => match ended.try_into_panic() {
+    let limit = state.settings.request_timeout;
+    // A read leaves nothing half done, and may end with who wanted it.
+    let answer = if request.method().is_safe() {
+        timeout(limit, next.run(request)).await
+    } else {
+        timeout(limit, finish(next.run(request))).await
+    };
+    answer.unwrap_or_else(|_| {
+        tracing::warn!("a request took too long, answered 503");
+        ReceiverError::TimedOut.into_response()
+    })
+}
+
+/// Does the work in a task of its own, which ends when the work does.
+async fn finish(work: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(response) => response,
+        Err(ended) => match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => ReceiverError::Internal.into_response(),
         },
-        Err(_) => {
-            tracing::warn!("a request took too long, answered 503");
-            ReceiverError::TimedOut.into_response()
-        }
     }
 }
 

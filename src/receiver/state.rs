@@ -1,6 +1,6 @@
 //! What every handler shares.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use super::{ExternalUrl, RequestMetrics, shares::Shares};
 use crate::{
@@ -50,20 +50,32 @@ impl Settings {
     }
 }
 
-/// The receiver's state. Cheap to clone.
+/// The receiver's state. One pointer, as each request has a dozen copies of it made.
 #[derive(Clone, Debug)]
-pub struct ReceiverState {
+pub struct ReceiverState(Arc<Shared>);
+
+/// What the pointer leads to.
+#[derive(Debug)]
+pub struct Shared {
     pub(super) store: Store,
     pub(super) tenants: Arc<Tenants>,
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Settings,
     pub(super) metrics: RequestMetrics,
-    pub(super) shares: Arc<Shares>,
+    pub(super) shares: Shares,
 }
 
 impl ReceiverState {
     /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
-        let shares = Shares::new(settings.tenant_rate).into();
-        Self { store, tenants, settings: settings.into(), metrics, shares }
+        let shares = Shares::new(settings.tenant_rate);
+        Self(Arc::new(Shared { store, tenants, settings, metrics, shares }))
+    }
+}
+
+impl Deref for ReceiverState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }

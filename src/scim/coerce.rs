@@ -4,12 +4,13 @@
 //! sends booleans as strings and a manager as plain text, others send one object where a list belongs. What
 //! can only mean one thing is taken; all else is refused with the path, what was expected and what came.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::{ScimError, excerpt};
 use super::fold::is_same_folded;
 use super::instant;
 use super::json::Limits;
+use super::number::Worth;
 use super::schema::{Attribute, Kind};
 
 /// Sub-attributes that say something about a value, but nothing without one.
@@ -107,18 +108,24 @@ fn coerce_single(
         (Kind::DateTime, Value::String(text)) if instant::parse(&text).is_none() => {
             Err(wrong_type(attribute, &Value::String(text), at))
         }
-        (Kind::Integer, Value::Number(number)) if number.is_f64() => {
+        // RFC 7643 section 2.3.4: "MUST NOT contain fractional or exponent parts".
+        (Kind::Integer, Value::Number(number)) if number.as_str().contains(['.', 'e', 'E']) => {
             Err(wrong_type(attribute, &Value::Number(number), at))
         }
+        (Kind::Integer | Kind::Decimal, Value::Number(number)) => Ok(Some(plain(number))),
         (Kind::Binary, Value::String(text)) if !is_base64(&text) => {
             Err(wrong_type(attribute, &Value::String(text), at))
         }
         (Kind::String, Value::String(text)) if attribute.closed => Ok(canonical(attribute, text)),
         (Kind::String | Kind::Reference | Kind::Binary | Kind::DateTime, value @ Value::String(_))
-        | (Kind::Boolean, value @ Value::Bool(_))
-        | (Kind::Integer | Kind::Decimal, value @ Value::Number(_)) => Ok(Some(value)),
+        | (Kind::Boolean, value @ Value::Bool(_)) => Ok(Some(value)),
         (_, value) => Err(wrong_type(attribute, &value, at)),
     }
+}
+
+/// A number in the one spelling of its value, so that equal ones are equal as JSON, too.
+fn plain(number: Number) -> Value {
+    Value::Number(Worth::of(&number).to_string().parse().unwrap_or(number))
 }
 
 /// The canonical value that is meant, in the spelling of the schema; or what came, if none is. An empty text is none.
@@ -213,6 +220,9 @@ pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
+        Value::Number(number) if number.as_str().len() > 40 => {
+            format!("a number of {} digits", number.as_str().len())
+        }
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => format!("the string {}", excerpt(text)),
         Value::Array(items) => format!("an array of {} values", items.len()),

@@ -1,10 +1,11 @@
 //! Cursors, RFC 9865: where in a list the next page begins, said so that any replica understands it.
 //!
 //! Nothing is kept between two pages. A cursor names the last resource that its client has got (or the first, to go
-//! back) by its place in the order of creation. That place stays what it is when this or any other resource is
-//! deleted, so nobody is left out, and nobody comes twice, whatever happens between two pages.
+//! back) by its place: what the list is sorted by, if it is, and the order of creation. That place stays what it is when
+//! this or any other resource is deleted, so nobody is left out, and nobody comes twice, whatever happens between two
+//! pages; but for those whose own value changes meanwhile, of a list that is sorted by it.
 //!
-//! A cursor is bound to its tenant, its list and its filter by a digest, so that garbage, and a cursor that strayed
+//! A cursor is bound to its tenant, its list, its filter and its order by a digest, so that garbage, and a cursor that strayed
 //! into another query, is noticed. The digest is no signature: who makes a cursor up gets a page of a list that
 //! their token may read anyway.
 
@@ -12,22 +13,23 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::{ScimError, ScimType};
-
-/// The first byte of a cursor: how the rest is to be read.
-const FORMAT: u8 = 1;
+use super::sort::SortKey;
 
 /// Bytes of the digest in a cursor. Enough for chance never to make one up.
 const DIGEST_BYTES: usize = 16;
 
-/// No cursor is longer: an id has 253 characters at most.
-const LONGEST: usize = 512;
+/// No cursor is longer: an id has 253 characters at most, a key 128, each of which may take six.
+const LONGEST: usize = 2_048;
 
-/// A place in the order of creation. Ids are ordered by time; two kinds of resources may share one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a list. Ids are ordered by time; two kinds of resources may share one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
+    /// What the list is sorted by; the default where it is in the order of creation.
+    pub key: SortKey,
     /// The resource's id.
     pub id: String,
     /// Which of several lists it is in, where one query is about several.
@@ -35,12 +37,21 @@ pub struct Position {
 }
 
 /// Where a page is, seen from the one that its client has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
+    /// It is the first one.
+    First,
     /// It begins after this.
     After(Position),
     /// It ends before this.
     Before(Position),
+}
+
+/// What a cursor says, as JSON, to those who look.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    made: i64,
+    cursor: Cursor,
 }
 
 /// What a cursor is good for: the query that it was made in, and how long.
@@ -52,7 +63,7 @@ pub struct CursorScope {
 }
 
 impl CursorScope {
-    /// The scope of a query that `parts` tell from every other one: its tenant, its list, its filter.
+    /// The scope of a query that `parts` tell from every other one: its tenant, its list, its filter, its order.
     pub fn new(parts: &[&str], now: Timestamp, timeout: Duration) -> Self {
         let mut digest = Sha256::new();
         for part in parts {
@@ -67,14 +78,10 @@ impl CursorScope {
     ///
     /// RFC 9865 section 2: "Cursor values are URL-safe strings that are opaque to the client", of the characters that
     /// RFC 3986 section 2.3 calls unreserved.
-    pub fn seal(&self, cursor: &Cursor) -> String {
-        let (direction, Position { id, list }) = match cursor {
-            Cursor::After(position) => (b'>', position),
-            Cursor::Before(position) => (b'<', position),
-        };
-        let mut told = vec![FORMAT, direction, *list];
-        told.extend(self.now.as_second().to_be_bytes());
-        told.extend(id.as_bytes());
+    pub fn seal(&self, cursor: Cursor) -> String {
+        let told = Told { made: self.now.as_second(), cursor };
+        // Numbers and texts are all that it holds; if JSON could not say them, the cursor would be none, and be refused.
+        let told = serde_json::to_vec(&told).unwrap_or_default();
         let mut bytes = self.digest_of(&told);
         bytes.extend(told);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -112,15 +119,8 @@ impl CursorScope {
         if digest != self.digest_of(told) {
             return None;
         }
-        let (&[FORMAT, direction, list], rest) = told.split_first_chunk::<3>()? else { return None };
-        let (made, id) = rest.split_first_chunk::<8>()?;
-        let position = Position { id: std::str::from_utf8(id).ok()?.to_owned(), list };
-        let cursor = match direction {
-            b'>' => Cursor::After(position),
-            b'<' => Cursor::Before(position),
-            _ => return None,
-        };
-        Some((cursor, i64::from_be_bytes(*made)))
+        let Told { made, cursor } = serde_json::from_slice(told).ok()?;
+        Some((cursor, made))
     }
 
     fn digest_of(&self, told: &[u8]) -> Vec<u8> {
@@ -132,6 +132,12 @@ impl CursorScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scim::{
+        Document,
+        path::AttrPath,
+        schema::ResourceSchema,
+        sort::{SortOrder, Sorter},
+    };
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -140,7 +146,7 @@ mod tests {
     }
 
     fn position(id: &str) -> Position {
-        Position { id: id.to_owned(), list: 1 }
+        Position { id: id.to_owned(), list: 1, ..Position::default() }
     }
 
     fn failure(scope: &CursorScope, text: &str) -> Option<ScimType> {
@@ -150,10 +156,14 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_as_it_was_made() {
         let scope = scope(&["acme/okta", "Users", ""], 100);
+        let by = AttrPath::parse("title").unwrap();
+        let sorter = Sorter::new(&by, SortOrder::Descending, &ResourceSchema::user()).unwrap();
+        let longest = Document::from_iter([("title".to_owned(), "\u{7}".repeat(10_000).into())]);
+        let far = Position { key: sorter.key(&longest), ..position(&"i".repeat(253)) };
         for cursor in
-            [Cursor::After(position("0192")), Cursor::Before(position("")), Cursor::After(position("ß"))]
+            [Cursor::First, Cursor::After(position("0192")), Cursor::Before(position("")), Cursor::After(far)]
         {
-            let text = scope.seal(&cursor);
+            let text = scope.seal(cursor.clone());
             assert!(text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it)), "{text}");
             assert_eq!(scope.open(&text).unwrap(), cursor);
         }
@@ -161,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_query_is_invalid() {
-        let text = scope(&["acme/okta", "Users", ""], 100).seal(&Cursor::After(position("0192")));
+        let text = scope(&["acme/okta", "Users", ""], 100).seal(Cursor::After(position("0192")));
         for parts in
             [["acme/entra", "Users", ""], ["acme/okta", "Groups", ""], ["acme/okta", "Users", "id pr"]]
         {
@@ -176,7 +186,7 @@ mod tests {
         for text in ["x", "%", "AAAA", "ü", &"A".repeat(10_000)] {
             assert_eq!(failure(&scope, text), Some(ScimType::InvalidCursor), "{text}");
         }
-        let bytes = URL_SAFE_NO_PAD.decode(scope.seal(&Cursor::After(position("0192")))).unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(scope.seal(Cursor::After(position("0192")))).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
@@ -187,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_cursor_expires_and_one_from_a_clock_ahead_is_good() {
-        let text = scope(&["x"], 10_000).seal(&Cursor::After(position("0192")));
+        let text = scope(&["x"], 10_000).seal(Cursor::After(position("0192")));
         assert!(scope(&["x"], 13_599).open(&text).is_ok());
         assert!(scope(&["x"], 9_000).open(&text).is_ok());
         assert_eq!(failure(&scope(&["x"], 13_600), &text), Some(ScimType::ExpiredCursor));

@@ -2,14 +2,15 @@
 //!
 //! `serde_json` keeps the last of two equal keys and goes 128 levels deep. Two parties that read the
 //! same body differently are how checks are passed by, so equal keys are an error here, and so is
-//! anything deeper than any SCIM document has reason to be.
+//! anything deeper than any SCIM document has reason to be. Numbers keep their spelling.
 
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::fmt;
 
 use super::error::ScimError;
+use super::spelled::{NUMBER, Spellings};
 
 /// How much a single request may hold. What is beyond is answered 400 and says which limit it met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct Limits {
     pub values: usize,
     /// Members that one request may name.
     pub members: usize,
-    /// Bytes of one string.
+    /// Bytes of one string, or of one number.
     pub string_bytes: usize,
     /// Operations of one PATCH.
     pub operations: usize,
@@ -35,13 +36,17 @@ impl Default for Limits {
 /// Parses a request body. The error names line and column.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, ScimError> {
     check_depth(bytes, limits.depth)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
+    let value = read(bytes)
         .map_err(|error| ScimError::invalid_syntax(format!("the body is not valid JSON: {error}")))?;
     check(&value, limits)?;
     Ok(value)
+}
+
+/// Reads a value that has been accepted before: as strictly, but for the limits, which may have been others then.
+pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict(&mut Spellings::of(bytes)).deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| value)
 }
 
 /// Checks depth and string lengths of a value that came from elsewhere. Walks with a list, not by recursion.
@@ -54,6 +59,13 @@ pub(crate) fn check(value: &Value, limits: &Limits) -> Result<(), ScimError> {
                 return Err(ScimError::invalid_value(format!(
                     "a string of {} bytes is too long, at most {most} are accepted",
                     text.len()
+                )));
+            }
+            Value::Number(number) if number.as_str().len() > limits.string_bytes => {
+                let most = limits.string_bytes;
+                return Err(ScimError::invalid_value(format!(
+                    "a number of {} digits is too long, at most {most} are accepted",
+                    number.as_str().len()
                 )));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -104,9 +116,9 @@ fn too_deep(limit: usize, place: &str) -> ScimError {
 }
 
 /// Builds a `Value`, and refuses an object that has the same key twice.
-struct Strict;
+struct Strict<'a, 'b>(&'a mut Spellings<'b>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_, '_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -114,7 +126,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,16 +141,12 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        self.number(&value.to_string())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        self.number(&value.to_string())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -151,7 +159,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Self)? {
+        while let Some(item) = items.next_element_seed(Strict(self.0))? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -160,20 +168,34 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
+            if key == NUMBER && object.is_empty() {
+                let number = fields.next_value::<String>()?;
+                return self.number(&number);
+            }
             // serde_json reads an object with such a key as embedded JSON text, which would get past
             // every check of this file when the document is stored and read back.
             if key.starts_with("$serde_json::private::") {
-                return Err(de::Error::custom("an object key is reserved"));
+                return Err(reserved());
             }
             if object.contains_key(&key) {
                 let key = super::error::excerpt(&key);
                 return Err(de::Error::custom(format_args!("the key {key} is given twice in one object")));
             }
-            let value = fields.next_value_seed(Self)?;
+            let value = fields.next_value_seed(Strict(self.0))?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
     }
+}
+
+impl Strict<'_, '_> {
+    fn number<E: de::Error>(self, read: &str) -> Result<Value, E> {
+        self.0.next_as(read).map(Value::Number).ok_or_else(reserved)
+    }
+}
+
+fn reserved<E: de::Error>() -> E {
+    E::custom("an object key is reserved")
 }
 
 #[cfg(test)]
@@ -198,6 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn a_number_keeps_its_spelling_and_nothing_else_passes_for_one() {
+        let body = r#"[0,-0.0,1.50,1e3,1E400,1e-07,12345678901234567890123456789,{"a":"1e3","b":2.0}]"#;
+        assert_eq!(parse(body.as_bytes(), &Limits::default()).unwrap().to_string(), body);
+        for forged in [
+            r#"{"$serde_json::private::Number":"1"}"#,
+            r#"[{"$serde_json::private::Number":"1"},1]"#,
+            r#"[1,{"\u0024serde_json::private::Number":"1"}]"#,
+            r#"{"a":1,"$serde_json::private::Number":"1"}"#,
+        ] {
+            assert!(detail(forged).contains("reserved"), "{forged}");
+        }
+        assert!(detail(r#"{"$serde_json::private::Number":1}"#).contains("invalid type"));
+        assert!(detail(r#"[{"$serde_json::private::Number":"1","a":2}, 1]"#).contains("line 1"));
+    }
+
+    #[test]
     fn deep_json_is_refused_before_it_costs_stack() {
         let body = format!("\n{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(detail(&body).contains("at line 2 column 33"));
@@ -212,5 +250,6 @@ mod tests {
         let limits = Limits { string_bytes: 4, ..Limits::default() };
         assert!(parse(br#"{"a":"1234"}"#, &limits).is_ok());
         assert!(parse(br#"{"a":["12345"]}"#, &limits).unwrap_err().detail.contains("5 bytes"));
+        assert!(parse(br#"{"a":[12345]}"#, &limits).unwrap_err().detail.contains("5 digits"));
     }
 }

@@ -1,15 +1,12 @@
 //! Queries and their answers: RFC 7644 sections 3.4.2 and 3.4.3.
 
 use serde_json::{Map, Value};
-use std::cmp::Ordering;
 
-use super::Document;
 use super::coerce::describe;
 use super::error::{ScimError, ScimType, excerpt};
 use super::filter::Filter;
-use super::fold::fold_case;
 use super::path::AttrPath;
-use super::schema::{Kind, ResourceSchema, Returned, Target};
+use super::sort::SortOrder;
 
 /// The URN of a list of resources.
 pub const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -31,13 +28,6 @@ pub struct ListQuery {
     pub excluded_attributes: Vec<String>,
     pub sort_by: Option<AttrPath>,
     pub sort_order: SortOrder,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SortOrder {
-    #[default]
-    Ascending,
-    Descending,
 }
 
 /// How many resources a page has.
@@ -83,30 +73,15 @@ impl ListQuery {
                 _ => {}
             }
         }
-        if query.cursor.is_some() {
-            query.check_cursor(by_index)?;
+        if query.cursor.is_some() && by_index {
+            return Err(ScimError::invalid_value(
+                "cursor and startIndex can't both be given; send one of them",
+            ));
         }
         if let Some(count) = count {
             query.count = page_size(count, query.cursor.is_some(), pages)?;
         }
         Ok(query)
-    }
-
-    /// RFC 9865 section 2.2 would have pages by cursor sorted, too. They are in the order of creation, the only one that
-    /// nobody's changes move anybody in. A cursor for
-    /// another order would have to carry the value that is sorted by, and so put names into URLs and logs.
-    fn check_cursor(&self, by_index: bool) -> Result<(), ScimError> {
-        if by_index {
-            return Err(ScimError::invalid_value(
-                "cursor and startIndex can't both be given; send one of them",
-            ));
-        }
-        if self.sort_by.is_some() {
-            return Err(ScimError::invalid_value(
-                "sortBy can't be combined with cursor, whose pages are in the order of creation; send one of them",
-            ));
-        }
-        Ok(())
     }
 
     /// Reads the body of a `POST /.search`, RFC 7644 section 3.4.3, which says with JSON what a query says.
@@ -132,19 +107,6 @@ impl ListQuery {
             pairs.push((name.as_str(), text.ok_or_else(wrong)?));
         }
         Self::parse(pairs.iter().map(|(name, text)| (*name, text.as_str())), pages)
-    }
-}
-
-impl SortOrder {
-    fn parse(text: &str) -> Result<Self, ScimError> {
-        match text.to_ascii_lowercase().as_str() {
-            "ascending" => Ok(Self::Ascending),
-            "descending" => Ok(Self::Descending),
-            _ => Err(ScimError::invalid_value(format!(
-                "sortOrder must be ascending or descending, not {}",
-                excerpt(text)
-            ))),
-        }
     }
 }
 
@@ -212,116 +174,4 @@ pub fn list_response(total_results: usize, place: Place, resources: Vec<Value>) 
     }
     body.insert("Resources".to_owned(), resources.into());
     Value::Object(body)
-}
-
-/// Compares documents by one attribute.
-#[derive(Debug, Clone)]
-pub struct Sorter {
-    extension: Option<String>,
-    name: String,
-    sub: Option<String>,
-    exact: bool,
-    order: SortOrder,
-}
-
-impl Sorter {
-    /// `sort_by` must name an attribute that has an order: not a complex one without a `value`.
-    pub fn new(sort_by: &AttrPath, order: SortOrder, schema: &ResourceSchema) -> Result<Self, ScimError> {
-        let refuse = |why: &str| Err(ScimError::invalid_path(format!("sortBy {sort_by}: {why}")));
-        let Some(Target::Attribute { extension, attribute, sub }) = schema.resolve(sort_by) else {
-            return refuse("there is no such attribute");
-        };
-        if attribute.returned == Returned::Never {
-            return refuse("the attribute is never returned, so nothing is sorted by it");
-        }
-        // RFC 7644 section 3.4.2.3: a complex attribute is sorted by one of its sub-attributes, a
-        // multi-valued one by its primary value "or else the first value in the list, if any".
-        let sub = sub.or_else(|| attribute.sub("value"));
-        let sorted = sub.unwrap_or(attribute);
-        if sorted.kind == Kind::Complex {
-            return refuse("the attribute is complex, name one of its sub-attributes");
-        }
-        Ok(Self {
-            extension: extension.map(|schema| schema.id.clone()),
-            name: attribute.name.clone(),
-            sub: sub.map(|sub| sub.name.clone()),
-            exact: sorted.case_exact,
-            order,
-        })
-    }
-
-    /// The attribute, or the extension, that a document must hold to be sorted.
-    pub fn top_level(&self) -> &str {
-        self.extension.as_deref().unwrap_or(&self.name)
-    }
-
-    /// The value that a document is sorted by, in comparable form, to be computed once per document.
-    pub fn key(&self, document: &Document) -> SortKey {
-        match self.value(document) {
-            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => SortKey(None),
-            Some(Value::Bool(value)) => SortKey(Some(Scalar::Bool(*value))),
-            Some(Value::Number(value)) => SortKey(Some(Scalar::Number(value.clone()))),
-            Some(Value::String(text)) if self.exact => SortKey(Some(Scalar::Text(text.clone()))),
-            Some(Value::String(text)) => SortKey(Some(Scalar::Text(fold_case(text)))),
-        }
-    }
-
-    /// Compares two keys in the order that was asked for.
-    ///
-    /// RFC 7644 section 3.4.2.3: "if there is no data for the specified "sortBy" value, they are sorted via
-    /// the "sortOrder" parameter, i.e., they are ordered last if ascending and first if descending."
-    pub fn compare(&self, left: &SortKey, right: &SortKey) -> Ordering {
-        let ascending = match (&left.0, &right.0) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(left), Some(right)) => left.compare(right),
-        };
-        match self.order {
-            SortOrder::Ascending => ascending,
-            SortOrder::Descending => ascending.reverse(),
-        }
-    }
-
-    fn value<'d>(&self, document: &'d Document) -> Option<&'d Value> {
-        let container = match &self.extension {
-            Some(urn) => document.get(urn)?.as_object()?,
-            None => document,
-        };
-        let mut value = container.get(&self.name)?;
-        if let Value::Array(items) = value {
-            let primary = items.iter().find(|item| item.get("primary") == Some(&Value::Bool(true)));
-            value = primary.or_else(|| items.first())?;
-        }
-        match &self.sub {
-            Some(sub) => value.get(sub),
-            None => Some(value),
-        }
-    }
-}
-
-/// What [`Sorter::key`] made of a document.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SortKey(Option<Scalar>);
-
-#[derive(Debug, Clone, PartialEq)]
-enum Scalar {
-    Bool(bool),
-    Number(serde_json::Number),
-    Text(String),
-}
-
-impl Scalar {
-    fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
-            (Self::Text(left), Self::Text(right)) => left.cmp(right),
-            (Self::Number(left), Self::Number(right)) => {
-                super::filter::compare_numbers(left, right).unwrap_or(Ordering::Equal)
-            }
-            // One attribute has one type, so these meet only where a schema changed under stored data.
-            (Self::Bool(_), _) | (Self::Number(_), Self::Text(_)) => Ordering::Less,
-            (_, Self::Bool(_)) | (Self::Text(_), Self::Number(_)) => Ordering::Greater,
-        }
-    }
 }

@@ -24,12 +24,15 @@ pub mod json;
 pub mod list;
 pub mod member;
 pub mod normalize;
+mod number;
 pub mod password;
 pub mod patch;
 pub mod path;
 pub mod project;
 pub mod rules;
 pub mod schema;
+pub mod sort;
+mod spelled;
 pub mod version;
 
 pub use error::{ScimError, ScimType};

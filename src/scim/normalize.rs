@@ -12,7 +12,7 @@ use super::error::ScimError;
 use super::json::{self, Limits};
 use super::member::{self, MemberRef};
 use super::password::Password;
-use super::path::AttrPath;
+use super::path::{AttrPath, is_name};
 use super::schema::{Attribute, Mutability, ResourceSchema, Schema, Target};
 
 /// What a client's document says.
@@ -130,10 +130,45 @@ impl<'s> Reader<'s> {
                 let nested = Map::from_iter([(sub.name.clone(), value)]);
                 self.attribute(extension, attribute, Value::Object(nested))
             }
-            None => {
-                self.result.document.insert(key, value);
-                Ok(())
+            None => self.unknown(key, value),
+        }
+    }
+
+    /// What no schema knows is kept as it came; but the parts of an extension are put together, whether they come as
+    /// one object or by flat keys, as Entra ID writes them. So a PATCH, which names them by path, finds them.
+    fn unknown(&mut self, key: String, value: Value) -> Result<(), ScimError> {
+        let schema = self.schema;
+        let (urn, fields) = match (AttrPath::parse(&key), value) {
+            (Ok(path), Value::Object(fields)) if path.urn.is_some() => (key, fields),
+            (Ok(AttrPath { urn: Some(urn), name, sub: None }), value)
+                // The URN of an extension as a whole ends in what it extends, as those of RFC 7643 do.
+                if name != schema.name && is_name(&name) && !schema.core.is(&urn) && !value.is_null() =>
+            {
+                let known = schema.extension(&urn).map(|extension| extension.id.clone());
+                (known.unwrap_or(urn), Map::from_iter([(name, value)]))
             }
+            (_, value) => {
+                self.result.document.insert(key, value);
+                return Ok(());
+            }
+        };
+        self.own_extension(&urn, fields)
+    }
+
+    /// Adds to an extension what no schema knows of it.
+    fn own_extension(&mut self, urn: &str, fields: Map<String, Value>) -> Result<(), ScimError> {
+        let document = &mut self.result.document;
+        let named = document.keys().find(|key| key.eq_ignore_ascii_case(urn)).cloned();
+        match document.entry(named.unwrap_or_else(|| urn.to_owned())).or_insert_with(|| Map::new().into()) {
+            Value::Object(held) => fields.into_iter().try_for_each(|(name, value)| match held.get(&name) {
+                Some(old) if *old != value => Err(given_twice(&format!("{urn}:{name}"))),
+                Some(_) => Ok(()),
+                None => {
+                    held.insert(name, value);
+                    Ok(())
+                }
+            }),
+            other => Err(must_be_object(urn, other)),
         }
     }
 

@@ -27,6 +27,7 @@ mod retry;
 pub mod rules;
 mod searched;
 mod select;
+mod shared;
 mod slices;
 pub mod sweep;
 mod teams;
@@ -57,10 +58,11 @@ pub use self::{
     peers::PeerOptions,
     rules::TenantRules,
     select::Selection,
+    shared::SharedValues,
     tenant::TenantKey,
     tenants::{Access, Tenants},
     token::Token,
-    view::{Found, GroupView, MemberView, TeamView, UserView},
+    view::{Found, GroupView, MemberView, Placed, TeamView, UserView},
     written::Kind,
 };
 use self::{

@@ -20,7 +20,7 @@ pub struct Page<T> {
 pub enum Start {
     /// So many come before it.
     Skip(usize),
-    /// It is beside another page, in the order of creation.
+    /// It is the first one, or beside another page.
     At(Cursor),
 }
 
@@ -31,7 +31,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Cuts a page out of a list, which for a cursor is in the order of creation.
+/// Cuts a page out of a list, which is in the order of its positions.
 pub(super) fn cut<T>(
     items: Vec<T>,
     start: &Start,
@@ -41,13 +41,16 @@ pub(super) fn cut<T>(
     let total = items.len();
     let first = match start {
         Start::Skip(skip) => (*skip).min(total),
+        Start::At(Cursor::First) => 0,
         Start::At(Cursor::After(place)) => items.partition_point(|item| position(item) <= *place),
         Start::At(Cursor::Before(place)) => {
             items.partition_point(|item| position(item) < *place).saturating_sub(count)
         }
     };
     let end = match start {
-        Start::Skip(_) | Start::At(Cursor::After(_)) => first.saturating_add(count).min(total),
+        Start::Skip(_) | Start::At(Cursor::First | Cursor::After(_)) => {
+            first.saturating_add(count).min(total)
+        }
         // The first page going back may have fewer before it than a page holds.
         Start::At(Cursor::Before(place)) => items.partition_point(|item| position(item) < *place),
     };
@@ -57,10 +60,20 @@ pub(super) fn cut<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::scim::{
+        cursor::CursorScope,
+        path::AttrPath,
+        schema::ResourceSchema,
+        sort::{SortOrder, Sorter},
+    };
 
     fn place(id: &str) -> Position {
-        Position { id: id.to_owned(), list: 0 }
+        Position { id: id.to_owned(), ..Position::default() }
     }
 
     fn page(start: &Start) -> (String, bool, bool) {
@@ -74,6 +87,11 @@ mod tests {
         assert_eq!(page(&Start::Skip(0)), ("ac".to_owned(), false, true));
         assert_eq!(page(&Start::Skip(4)), ("i".to_owned(), true, false));
         assert_eq!(page(&Start::Skip(usize::MAX)), (String::new(), true, false));
+    }
+
+    #[test]
+    fn the_first_page_by_cursor_begins_at_the_beginning() {
+        assert_eq!(page(&Start::At(Cursor::First)), ("ac".to_owned(), false, true));
     }
 
     #[test]
@@ -92,5 +110,59 @@ mod tests {
         }
         assert_eq!(page(&Start::At(Cursor::Before(place("c")))), ("a".to_owned(), false, true));
         assert_eq!(page(&Start::At(Cursor::Before(place("a")))), (String::new(), false, true));
+    }
+
+    /// Users by id, with a title or without, and the order in which they are walked through.
+    type Titles = BTreeMap<u8, Option<String>>;
+
+    fn sorted(users: &Titles, sorter: &Sorter) -> Vec<Position> {
+        let place = |(id, title): (&u8, &Option<String>)| {
+            let title = title.as_deref().map(|title| ("title".to_owned(), title.into()));
+            let document = title.into_iter().collect();
+            Position { key: sorter.key(&document), id: format!("{id:03}"), list: 0 }
+        };
+        let mut all: Vec<Position> = users.iter().map(place).collect();
+        all.sort();
+        all
+    }
+
+    fn titles() -> impl Strategy<Value = Option<String>> {
+        let long = |end: &str| "b".repeat(1_000) + end;
+        let some = ["a", "B", "b", "é", &long("a"), &long("z")].map(|title| Some(title.to_owned()));
+        proptest::sample::select([&some[..], &[None]].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_sorted_walk_meets_everybody_who_stays_once_and_in_order_whoever_comes_and_goes(
+            begin in proptest::collection::btree_map(any::<u8>(), titles(), 0..30),
+            changes in proptest::collection::vec((any::<u8>(), proptest::option::of(titles()), 0..4_usize), 0..30),
+            order in proptest::sample::select(vec![SortOrder::Ascending, SortOrder::Descending]),
+        ) {
+            let sorter = Sorter::new(&AttrPath::parse("title").unwrap(), order, &ResourceSchema::user()).unwrap();
+            let scope = CursorScope::new(&[], jiff::Timestamp::UNIX_EPOCH, Duration::from_hours(1));
+            let (mut users, mut stay) = (begin.clone(), begin);
+            let (mut met, mut next) = (Vec::new(), Some(Cursor::First));
+            let mut changes = changes.into_iter();
+            while let Some(cursor) = next {
+                let (id, change, count) = changes.next().unwrap_or((0, None, 5));
+                let all = sorted(&users, &sorter);
+                let page = cut(all, &Start::At(cursor.clone()), count, Position::clone);
+                next = page.has_next.then(|| page.items.last().cloned().map_or(cursor, Cursor::After));
+                next = next.map(|cursor| scope.open(&scope.seal(cursor)).unwrap());
+                met.extend(page.items);
+                // Who is there already keeps their title: somebody else comes, or nobody.
+                if let Some(title) = change {
+                    users.entry(id).or_insert(title);
+                } else {
+                    users.remove(&id);
+                    stay.remove(&id);
+                }
+            }
+            prop_assert!(met.is_sorted_by(|one, next| one < next), "nobody twice, and all in order");
+            for place in sorted(&stay, &sorter) {
+                prop_assert!(met.contains(&place), "{} was there all the time", place.id);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Lists of users and teams: filtered, sorted, one page at a time.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::borrow::Cow;
 
 use super::{
     Store,
@@ -9,13 +9,14 @@ use super::{
     page::{Page, Start, cut},
     searched,
     tenant::TenantKey,
-    view::Found,
+    view::{Found, Placed},
 };
 use crate::scim::{
     ScimError,
     filter::{EqTerm, Filter},
-    list::{ListQuery, SortKey, Sorter},
+    list::ListQuery,
     schema::ResourceSchema,
+    sort::{SortKey, Sorter},
 };
 
 /// Which resources a list is about, and which page of it.
@@ -33,7 +34,7 @@ pub struct Selection<'a> {
 
 impl Store {
     /// One page of users, of teams, or of both.
-    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, StoreError> {
+    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Placed>, StoreError> {
         let page = self.answer(|directory| directory.list(tenant, selection))?;
         Ok(page?)
     }
@@ -41,7 +42,7 @@ impl Store {
 
 impl Directory {
     /// One page of users, of teams, or of both, as far as they are known here.
-    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Found>, ScimError> {
+    pub fn list(&self, tenant: &TenantKey, selection: &Selection<'_>) -> Result<Page<Placed>, ScimError> {
         let Selection { users, teams, query, start } = selection;
         let everyone = teams.is_none() && query.filter.is_none() && query.sort_by.is_none();
         if let (Some(_), true) = (users, everyone) {
@@ -56,7 +57,7 @@ impl Directory {
             let found = self.teams(tenant, &terms(query, schema)).into_iter().map(Found::Team);
             all.extend(self.matching(tenant, query, schema, found)?);
         }
-        Ok(cut(selection.in_order(self, tenant, all)?, start, query.count, Found::position))
+        Ok(cut(selection.in_order(self, tenant, all)?, start, query.count, Placed::position))
     }
 }
 
@@ -66,13 +67,13 @@ impl Selection<'_> {
         directory: &Directory,
         tenant: &TenantKey,
         mut all: Vec<Found>,
-    ) -> Result<Vec<Found>, ScimError> {
+    ) -> Result<Vec<Placed>, ScimError> {
         let Some(sort_by) = &self.query.sort_by else {
             // Each kind is in order already; two are to be one list.
             if self.users.is_some() && self.teams.is_some() {
                 all.sort_by(|one, other| one.order().cmp(&other.order()));
             }
-            return Ok(all);
+            return Ok(all.into_iter().map(Placed::from).collect());
         };
         let sorter = |schema: Option<&ResourceSchema>| {
             schema.map(|schema| Sorter::new(sort_by, self.query.sort_order, schema))
@@ -84,7 +85,7 @@ impl Selection<'_> {
             [Some(Err(error)), None | Some(Err(_))] | [None, Some(Err(error))] => return Err(error),
             [users, teams] => [users.and_then(Result::ok), teams.and_then(Result::ok)],
         };
-        let keyed = all.into_iter().map(|found| {
+        let placed = all.into_iter().map(|found| {
             let sorter = match &found {
                 Found::User(_) => &users,
                 Found::Team(_) => &teams,
@@ -94,12 +95,14 @@ impl Selection<'_> {
                 let value = searched::value(directory, tenant, &found, name);
                 sorter.key(&value.map(|value| (name.to_owned(), value)).into_iter().collect())
             });
-            (key.unwrap_or_default(), found)
+            Placed { key: key.unwrap_or_else(|| SortKey::absent(self.query.sort_order)), found }
         });
-        let mut keyed: Vec<(SortKey, Found)> = keyed.collect();
-        let compare = users.as_ref().or(teams.as_ref());
-        keyed.sort_by(|(one, _), (other, _)| compare.map_or(Ordering::Equal, |it| it.compare(one, other)));
-        Ok(keyed.into_iter().map(|(_, found)| found).collect())
+        let mut placed: Vec<Placed> = placed.collect();
+        // Those of one key are in the order of creation, so that each has one place and a cursor finds it again.
+        placed.sort_by(|one, other| {
+            one.key.cmp(&other.key).then_with(|| one.found.order().cmp(&other.found.order()))
+        });
+        Ok(placed)
     }
 }
 

@@ -157,6 +157,8 @@ impl Looks {
         if !self.memory().may_look(began) {
             return Ok(false);
         }
+        // Whoever asked may go away in the middle of it, which must not make way for the next look at once.
+        *last = Some(Look { began, worked: false });
         let looked = read().await;
         *last = Some(Look { began, worked: looked.is_ok() });
         looked.map(|()| true)
@@ -252,6 +254,17 @@ mod tests {
         futures::future::join_all(hashes.iter().map(|hash| look(&looks, &tenant, hash, &count))).await;
         assert_eq!(count.load(Ordering::Relaxed), 2);
         assert!(start.elapsed() < EVERY + Duration::from_millis(50), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_was_given_up_counts_as_one() {
+        let (looks, count) = (Looks::default(), AtomicUsize::new(0));
+        let tenant = tenant();
+        let given_up = looks.look(&tenant, "gone", async || std::future::pending().await);
+        tokio::time::timeout(Duration::from_millis(10), given_up).await.expect_err("it never ends");
+        let start = Instant::now();
+        look(&looks, &tenant, "next", &count).await;
+        assert!(start.elapsed() > EVERY / 2, "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

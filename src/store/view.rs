@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Membership, Team, User, names},
-    scim::{Document, cursor::Position},
+    scim::{Document, cursor::Position, sort::SortKey},
 };
 
 /// One user, as of one version.
@@ -252,11 +252,28 @@ impl Found {
             Self::Team(team) => (team.id(), 1),
         }
     }
+}
 
-    /// Its place in the order of creation.
+/// A user or a team, with what its list is sorted by.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Who it is.
+    pub found: Found,
+    /// The default where the list is in the order of creation.
+    pub(super) key: SortKey,
+}
+
+impl From<Found> for Placed {
+    fn from(found: Found) -> Self {
+        Self { found, key: SortKey::default() }
+    }
+}
+
+impl Placed {
+    /// Its place in the list.
     pub fn position(&self) -> Position {
-        let (id, list) = self.order();
-        Position { id: id.to_owned(), list }
+        let (id, list) = self.found.order();
+        Position { key: self.key.clone(), id: id.to_owned(), list }
     }
 }
 

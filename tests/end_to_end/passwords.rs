@@ -141,6 +141,49 @@ async fn a_password_reaches_the_app_that_asks_for_it_once_and_is_readable_nowher
     are_nowhere(&world).await;
 }
 
+/// Whether a person gets a token for their password.
+async fn signs_in(canaille: &Server, name: &str, password: &str) -> bool {
+    let origin = canaille.peer.base_url.strip_suffix("/scim/v2").unwrap();
+    let fields = [
+        ("grant_type", "password"),
+        ("client_id", "rollcall"),
+        ("client_secret", "rollcall"),
+        ("username", name),
+        ("password", password),
+    ];
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request =
+        reqwest::Client::builder().no_proxy().build().unwrap().post(format!("{origin}/oauth/token"));
+    let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    let (token, error) = (answer.get("access_token"), answer.get("error"));
+    assert!(token.is_some() != error.is_some(), "{answer}");
+    token.is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_a_forwarded_password_signs_in_with_it() {
+    let world = world().await;
+    let canaille = Server::canaille().await;
+    app(&world, "canaille", &canaille, false).await;
+    let mut ada = ada(&world, CLEAR);
+    let name = ada["userName"].as_str().unwrap().to_owned();
+    // Canaille takes nobody without the one, and of an address nothing else.
+    ada["name"]["formatted"] = "Test User".into();
+    ada["emails"] = json!([{ "value": format!("{name}@example.com") }]);
+    let id = new_id(&world.send(Method::POST, "/Users", ada).await);
+    let first = forwarded(&world, &id, "canaille", |it| it["state"] == "Forwarded").await;
+    assert!(signs_in(&canaille, &name, CLEAR).await);
+
+    change(&world, &id, NEW).await;
+    forwarded(&world, &id, "canaille", |it| {
+        it["state"] == "Forwarded" && it["revision"] != first["revision"]
+    })
+    .await;
+    assert!(signs_in(&canaille, &name, NEW).await);
+    assert!(!signs_in(&canaille, &name, CLEAR).await, "the old one is over");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_waits_for_an_app_outlives_the_process_that_received_it() {
     let mut world = world().await;
@@ -167,6 +210,7 @@ async fn without_a_key_or_with_another_one_a_password_is_not_forwarded_and_the_r
     let id = new_id(&world.send(Method::POST, "/Users", ada(&world, CLEAR)).await);
     let told = forwarded(&world, &id, "chat", |it| it["state"] == "NotForwarded").await;
     assert!(told["error"].as_str().unwrap().contains("there is no key"), "{told}");
+    world.app_status("chat", |status| status["passwordsNotForwarded"] == 1).await;
     until_dropped(&world, &id).await;
 
     key(&world, "one").await;
@@ -186,6 +230,7 @@ async fn without_a_key_or_with_another_one_a_password_is_not_forwarded_and_the_r
     change(&world, &id, CLEAR).await;
     forwarded(&world, &id, "chat", |it| it["state"] == "Forwarded").await;
     assert_eq!(count(&chat.proxy.seen(), CLEAR), 1, "the same password, sent again, is passed on");
+    world.app_status("chat", |status| status.get("passwordsNotForwarded").is_none()).await;
     are_nowhere(&world).await;
 }
 

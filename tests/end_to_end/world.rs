@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use reqwest::Method;
-use rollcall_dev::peers::{Peer, scim2_server, scimmy};
+use rollcall_dev::peers::{Peer, canaille_server, scim2_server, scimmy};
 use serde_json::{Value, json};
 
 use crate::{
@@ -207,6 +207,14 @@ impl Server {
     pub async fn scimmy() -> Self {
         static PEER: OnceLock<Peer> = OnceLock::new();
         Self::of(&PEER, || scimmy().unwrap()).await
+    }
+
+    pub async fn canaille() -> Self {
+        static PEER: OnceLock<Peer> = OnceLock::new();
+        let server = Self::of(&PEER, || canaille_server().unwrap()).await;
+        // Canaille 0.3.6 answers every list with a count with 500, as it compares the text of it with a number.
+        server.proxy.leave_out("&count=1");
+        server
     }
 
     async fn of(peer: &'static OnceLock<Peer>, start: fn() -> Peer) -> Self {

@@ -4,6 +4,11 @@
 //! Canaille 0.3.6 is built on a library (scim2-models before 0.10) that refuses a configuration with an attribute that
 //! RFC 7643 does not have, and then pushes nothing at all. RFC 9865 section 4 registers that attribute for whoever has
 //! cursors.
+//!
+//! Canaille itself is as it was released, which is possible in no other way. Its limits let newer libraries in, but it
+//! works with none: scim2-models from 0.8 on lack `get_by_payload`, which scim2-client 0.7 calls; scim2-client 0.8 and 0.9
+//! send `If-Match` with the version in a document, where Canaille puts its own, so that each update is rightly 412; from
+//! 0.10 on there is no `SCIMClientError`, which Canaille imports.
 
 use axum::{
     Router,

@@ -20,7 +20,7 @@ pub fn schema(definition: &Value) -> &Value {
 }
 
 fn files() -> Vec<(String, String)> {
-    let file = |crd| serde_saphyr::to_string(crd).unwrap();
+    let file = |crd| api::manifest(crd).unwrap();
     let name = |name: Option<&String>| format!("{}.yaml", name.unwrap());
     api::crds().iter().map(|crd| (name(crd.metadata.name.as_ref()), file(crd))).collect()
 }

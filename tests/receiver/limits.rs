@@ -31,6 +31,19 @@ async fn a_body_that_is_too_large_is_refused_whether_announced_or_not() {
 }
 
 #[tokio::test]
+async fn who_sends_far_too_much_hears_why() {
+    let receiver = Receiver::start_with(|settings| settings.max_body = 1000).await;
+    let tenant = receiver.tenant().await;
+    let large = "x".repeat(20_000_000);
+    for _ in 0..10 {
+        let response =
+            answer(ask("POST", &tenant, "/Users").bearer_auth(&tenant.token).body(large.clone())).await;
+        assert_eq!(response.status(), 413);
+    }
+    receiver.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_that_never_ends_is_given_up() {
     let receiver = Receiver::start_with(|it| it.request_timeout = Duration::from_millis(300)).await;
     let tenant = receiver.tenant().await;

@@ -184,7 +184,7 @@ impl Replica {
         let selection =
             Selection { users: Some(&schema), teams: None, query: &query, start: &Start::Skip(0) };
         let page = self.store.list(&self.tenant, &selection)?;
-        Ok(page.items.iter().map(|user| user.id().to_owned()).collect())
+        Ok(page.items.iter().map(|user| user.found.id().to_owned()).collect())
     }
 }
 

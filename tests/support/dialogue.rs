@@ -164,7 +164,7 @@ impl Request {
             Token::None => request,
         };
         if let Some(body) = &self.body {
-            let body = substitute_all(body, known)?;
+            let body = repeated(&substitute_all(body, known)?);
             request = request.header("Content-Type", "application/scim+json").body(body.to_string());
         }
         if let Some(text) = &self.text {
@@ -177,6 +177,18 @@ impl Request {
             request.headers_mut().insert(name, value);
         }
         Ok(request)
+    }
+}
+
+/// `{ $times: 3, $of: x }` is a list of three.
+fn repeated(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => match (fields.get("$times").and_then(Value::as_u64), fields.get("$of")) {
+            (Some(times), Some(one)) => (0..times).map(|_| one.clone()).collect(),
+            _ => Value::Object(fields.iter().map(|(name, field)| (name.clone(), repeated(field))).collect()),
+        },
+        Value::Array(items) => items.iter().map(repeated).collect(),
+        plain => plain.clone(),
     }
 }
 

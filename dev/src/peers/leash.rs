@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::PeerError;
 
-/// `$1` is the directory, the rest is the command. Signals that a terminal sends to everybody are ignored, or the
+/// `$1` is the directory, which the command knows as `$SCRATCH`, the rest is the command. Signals that a terminal sends to everybody are ignored, or the
 /// shell could end before it has cleaned up.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 scratch=$1; shift
+export SCRATCH="$scratch"
 exec 3<&0
 setsid "$@" </dev/null >"$scratch/log" 2>&1 3<&- &
 child=$!
@@ -43,6 +44,8 @@ impl Leash {
         let scratch = scratch(name)?;
         let mut shell = Command::new("sh");
         shell.args(["-c", SCRIPT, "leash"]).arg(&scratch).arg(command.get_program()).args(command.get_args());
+        // What the command puts into temporary files goes with it.
+        shell.env("TMPDIR", &scratch);
         shell.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
         if let Some(directory) = command.get_current_dir() {
             shell.current_dir(directory);

@@ -6,15 +6,18 @@
 //! suites are commands to [`run()`].
 
 mod canaille;
+mod elimity;
 mod error;
 mod http;
 mod install;
 mod keycloak;
 mod leash;
+mod mlflow;
 mod python;
 mod run;
 mod scim2_server;
 mod scim2_tester;
+mod scim_server;
 mod scimmy;
 mod scimono;
 mod unboundid;
@@ -27,12 +30,15 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use self::canaille::canaille;
+pub use self::canaille::{canaille, canaille_server};
+pub use self::elimity::elimity;
 pub use self::error::PeerError;
 use self::http::get;
-pub use self::keycloak::keycloak;
+pub use self::keycloak::{keycloak, keycloak_at_full_speed};
 use self::leash::Leash;
+pub use self::mlflow::mlflow;
 pub use self::run::{Ran, run};
+pub use self::scim_server::scim_server;
 pub use self::scim2_server::scim2_server;
 pub use self::scim2_tester::scim2_tester;
 pub use self::scimmy::scimmy;
@@ -72,7 +78,7 @@ impl Peer {
         let deadline = Instant::now() + patience;
         loop {
             let token = sign_in.map_or_else(|| Some(token.clone()), |sign_in| sign_in(port));
-            let ready = |token: &String| get(port, &format!("{base_path}/Users?count=1"), token) == Some(200);
+            let ready = |token: &String| get(port, &format!("{base_path}/Users"), token) == Some(200);
             if let Some(token) = token.filter(ready) {
                 return Ok(Self {
                     base_url: format!("http://127.0.0.1:{port}{base_path}"),

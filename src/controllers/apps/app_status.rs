@@ -6,7 +6,9 @@ use kube::{Api, ResourceExt};
 
 use super::queue::Key;
 use crate::{
-    api::{AppliedState, AppliedTo, DownstreamApp, DownstreamAppStatus, app::Failure, names},
+    api::{
+        AppliedState, AppliedTo, DownstreamApp, DownstreamAppStatus, ForwardingState, app::Failure, names,
+    },
     controllers::{
         Context,
         conditions::{self, Verdict},
@@ -65,6 +67,7 @@ pub(super) struct Counts {
     pub(super) teams: usize,
     pub(super) pending: usize,
     pub(super) failing: usize,
+    pub(super) passwords_not_forwarded: usize,
     pub(super) failures: Vec<Failure>,
 }
 
@@ -72,6 +75,8 @@ impl Counts {
     pub(super) fn of<'a>(rows: impl Iterator<Item = (&'a Key, &'a AppliedTo)>) -> Self {
         let mut counts = Self::default();
         for (key, row) in rows {
+            let password = row.password.as_ref().map(|password| password.state);
+            counts.passwords_not_forwarded += usize::from(password == Some(ForwardingState::NotForwarded));
             match (row.state, key) {
                 (AppliedState::Granted, Key::User(_)) => counts.users += 1,
                 (AppliedState::Granted, Key::Team(_)) => counts.teams += 1,
@@ -102,11 +107,12 @@ impl Counts {
 
     fn put_into(self, status: &mut DownstreamAppStatus) {
         let count = |number: usize| Some(i64::try_from(number).unwrap_or(i64::MAX));
-        let Self { users, teams, pending, failing, failures } = self;
+        let Self { users, teams, pending, failing, passwords_not_forwarded, failures } = self;
         status.users = count(users);
         status.teams = count(teams);
         status.pending = count(pending);
         status.failing = count(failing);
+        status.passwords_not_forwarded = count(passwords_not_forwarded).filter(|number| *number > 0);
         status.failures = failures;
     }
 }

@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::report::Problem;
-use crate::api::TokenStatus;
+use crate::{api::TokenStatus, store::SharedValues};
+
+const UNIQUE_VALUES_SHARED: &str = "UniqueValuesShared";
 
 /// From when on a token counts as expiring.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -17,6 +19,8 @@ pub(super) struct Facts<'a> {
     pub(super) suspended: bool,
     /// What only a person can put right.
     pub(super) problems: &'a [Problem],
+    /// Values that must be unique and are not, when that is known.
+    pub(super) shared: Option<&'a [SharedValues]>,
     /// Why the last attempt to write a Secret failed.
     pub(super) failure: Option<&'a str>,
     /// The tokens, and whether each is in its Secret.
@@ -27,17 +31,22 @@ pub(super) struct Facts<'a> {
 struct Says(&'static str, &'static str, String);
 
 impl Facts<'_> {
-    /// All five, in a stable order.
+    /// All six, in a stable order.
     pub(super) fn conditions(&self) -> Vec<Condition> {
         [
-            ("Ready", self.ready()),
-            ("IdentityProviderConnected", self.connected()),
-            ("TokensExpiring", self.expiring()),
-            ("Reconciling", self.reconciling()),
-            ("Stalled", self.stalled()),
+            ("Ready", Some(self.ready())),
+            ("IdentityProviderConnected", Some(self.connected())),
+            ("TokensExpiring", Some(self.expiring())),
+            (UNIQUE_VALUES_SHARED, self.shared.map(shared)),
+            ("Reconciling", Some(self.reconciling())),
+            ("Stalled", Some(self.stalled())),
         ]
         .into_iter()
-        .map(|(type_, says)| condition(type_, says, self.generation, self.now, self.before))
+        .filter_map(|(type_, says)| match says {
+            Some(says) => Some(condition(type_, says, self.generation, self.now, self.before)),
+            // What is not known now is as it was said before.
+            None => self.before.iter().find(|before| before.type_ == type_).cloned(),
+        })
         .collect()
     }
 
@@ -128,6 +137,20 @@ impl Facts<'_> {
         let previous = row.previous.as_ref().is_some_and(|old| lives(old.expires_at.as_ref()));
         previous || (delivered && lives(row.expires_at.as_ref()))
     }
+}
+
+/// How many values are shared, and not which: those may be anybody's address.
+fn shared(shared: &[SharedValues]) -> Says {
+    if shared.is_empty() {
+        return Says("False", "NoneShared", "no value that must be unique is shared".into());
+    }
+    let each = |it: &SharedValues| format!("{} of {}", count(it.values, "value", "values"), it.attribute);
+    let all: Vec<String> = shared.iter().map(each).collect();
+    let message = format!(
+        "several users or teams have the same {}, since before it had to be unique: all but one should get another, or none",
+        all.join(" and the same ")
+    );
+    Says("True", "SharedBefore", message)
 }
 
 /// The conditions of a tenant that waits in its deletion: `waits_for` says for whom, or for what.

@@ -126,6 +126,7 @@ impl Executor<'_> {
             before: &before.conditions,
             suspended: false,
             problems: &[],
+            shared: None,
             failure: None,
             tokens: &[],
         };

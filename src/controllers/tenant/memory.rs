@@ -7,10 +7,14 @@ use std::{
 };
 
 use super::error::TenantError;
-use crate::store::{Counts, TenantKey};
+use crate::store::{Counts, SharedValues, TenantKey};
 
 /// How often counts are written while users stream in.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
+
+/// How often everybody is looked at for values that are shared: soon again while people may be mending that.
+const LOOK_WHILE_SHARED: Duration = Duration::from_secs(5);
+const LOOK_WHILE_UNIQUE: Duration = Duration::from_mins(10);
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -24,6 +28,15 @@ struct Entry {
     failures: u32,
     secret_failure: Option<String>,
     counted: Option<Instant>,
+    shared: Option<Looked>,
+}
+
+/// Which values are shared, as was found in a look at everybody.
+#[derive(Debug)]
+struct Looked {
+    generation: Option<i64>,
+    at: Instant,
+    shared: Vec<SharedValues>,
 }
 
 impl Memory {
@@ -73,6 +86,21 @@ impl Memory {
         }
         entry.counted = Some(Instant::now());
         Some(now)
+    }
+
+    /// Which values are shared, unless it is time to look again.
+    pub(super) fn shared(&self, key: &TenantKey, generation: Option<i64>) -> Option<Vec<SharedValues>> {
+        let entries = self.entries();
+        let looked = entries.get(key)?.shared.as_ref()?;
+        let good_for = if looked.shared.is_empty() { LOOK_WHILE_UNIQUE } else { LOOK_WHILE_SHARED };
+        let is_good = looked.generation == generation && looked.at.elapsed() < good_for;
+        is_good.then(|| looked.shared.clone())
+    }
+
+    /// Everybody has been looked at.
+    pub(super) fn looked(&self, key: &TenantKey, generation: Option<i64>, shared: Vec<SharedValues>) {
+        let looked = Looked { generation, at: Instant::now(), shared };
+        self.entries().entry(key.clone()).or_default().shared = Some(looked);
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<TenantKey, Entry>> {

@@ -41,7 +41,10 @@ use secret::Found;
 
 use crate::{
     api::{ScimTenant, ScimTenantStatus},
-    store::{Counts, Namespaces, Store, TenantKey, Token, tenants, token_use::whole_seconds},
+    store::{
+        Counts, Namespaces, SharedValues, Store, TenantKey, TenantRules, Token, tenants,
+        token_use::whole_seconds,
+    },
 };
 
 /// How often each tenant's Secrets are looked at.
@@ -105,16 +108,43 @@ impl TenantController {
     async fn plan(&self, key: &TenantKey, tenant: &ScimTenant) -> Result<Plan, TenantError> {
         let secrets = self.observe_secrets(tenant).await?;
         let shown = tenant.status.as_ref().map(shown_counts).unwrap_or_default();
+        let shared = self.shared(key, tenant).await;
         let failure = self.memory.failure(key);
         let observed = Observed {
             tenant,
             secrets: &secrets,
             endpoint: &(self.endpoint)(key),
             counts: self.memory.counts_to_write(key, shown, self.counts(key)),
+            shared: shared.as_deref(),
             failure: failure.as_deref(),
             now: whole_seconds(Timestamp::now()),
         };
         Ok(plan::plan(&observed, &mut Token::issue)?)
+    }
+
+    /// Looks at everybody for values that are shared, unless that was done a while ago: of 100,000 users, it takes the
+    /// better part of a second.
+    async fn shared(&self, key: &TenantKey, tenant: &ScimTenant) -> Option<Vec<SharedValues>> {
+        let generation = tenant.metadata.generation;
+        if let Some(shared) = self.memory.shared(key, generation) {
+            return Some(shared);
+        }
+        if !self.store.not_ready().is_empty() {
+            return None;
+        }
+        let rules = TenantRules::of(&tenant.spec, None);
+        let (store, of) = (self.store.clone(), key.clone());
+        let look = tokio::task::spawn_blocking(move || store.directory().shared_values(&of, &rules));
+        match look.await {
+            Ok(shared) => {
+                self.memory.looked(key, generation, shared.clone());
+                Some(shared)
+            }
+            Err(error) => {
+                tracing::warn!(tenant = %key, %error, "could not look for values that are shared; trying again");
+                None
+            }
+        }
     }
 
     /// Unknown until everything has been read once: a half-read store would show counts that were never true.

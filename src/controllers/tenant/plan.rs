@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{ScimTenant, ScimTenantStatus, TokenSpec, TokenStatus, names},
-    store::{Counts, tenants::token_specs, token::NoRandomness},
+    store::{Counts, SharedValues, tenants::token_specs, token::NoRandomness},
 };
 
 /// What was observed of one tenant.
@@ -27,6 +27,8 @@ pub(super) struct Observed<'a> {
     pub(super) endpoint: &'a str,
     /// How many users and teams there are, when that may be written again.
     pub(super) counts: Option<Counts>,
+    /// Values that must be unique and are not, when that is known.
+    pub(super) shared: Option<&'a [SharedValues]>,
     /// Why the last attempt to write a Secret failed.
     pub(super) failure: Option<&'a str>,
     /// In whole seconds.
@@ -160,6 +162,7 @@ fn status(
         before: &before.conditions,
         suspended: observed.tenant.spec.suspend,
         problems,
+        shared: observed.shared,
         failure: observed.failure,
         tokens: &tokens,
     };

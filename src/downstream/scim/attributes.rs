@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use super::request::Operation;
 use crate::downstream::UserView;
@@ -281,7 +281,16 @@ fn same(wanted: &Value, observed: &Value) -> bool {
         (Value::Array(ours), Value::Array(theirs)) => ours.len() == theirs.len() && same_set(ours, theirs),
         // Some apps show booleans as text.
         (Value::Bool(ours), Value::String(theirs)) => theirs.eq_ignore_ascii_case(&ours.to_string()),
+        (Value::Number(ours), Value::Number(theirs)) => same_number(ours, theirs),
         (ours, theirs) => ours == theirs || (unassigned(ours) && unassigned(theirs)),
+    }
+}
+
+/// Most apps keep a number as a double, and show neither our spelling of it nor all of its digits.
+fn same_number(ours: &Number, theirs: &Number) -> bool {
+    match (ours.as_i64(), theirs.as_i64()) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => ours.as_f64() == theirs.as_f64(),
     }
 }
 
@@ -326,6 +335,24 @@ mod tests {
             .iter()
             .map(|difference| difference.operation().to_string())
             .collect()
+    }
+
+    #[test]
+    fn a_number_is_the_same_as_an_app_can_show_it() {
+        let is_same = |ours, theirs| {
+            same_number(&serde_json::from_str(ours).unwrap(), &serde_json::from_str(theirs).unwrap())
+        };
+        for (ours, theirs) in [
+            ("1.50", "1.5"),
+            ("1e2", "100"),
+            ("7", "7.0"),
+            ("12345678901234567890123", "1.2345678901234568e22"),
+        ] {
+            assert!(is_same(ours, theirs), "{ours} {theirs}");
+        }
+        for (ours, theirs) in [("1.5", "1.6"), ("9007199254740993", "9007199254740992")] {
+            assert!(!is_same(ours, theirs), "{ours} {theirs}");
+        }
     }
 
     #[test]

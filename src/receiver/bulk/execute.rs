@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::{
     receiver::{
         ReceiverError, ReceiverState,
         auth::{Granted, SendBulk},
+        dialect,
         location::Links,
         request::object_name,
     },
@@ -27,6 +29,7 @@ use crate::{
             reference::{patch_of, resolve, split_off},
             response::OperationResult,
         },
+        dialect::Quirks,
         version::{Conditions, etag},
     },
 };
@@ -50,6 +53,7 @@ pub(super) async fn execute(
         slots: request.operations.into_iter().map(Slot::new).collect(),
         ids: HashMap::new(),
         errors_left,
+        seen: Quirks::new(),
         begin_until: Instant::now() + begin_within(state.settings.request_timeout),
     };
     for step in steps {
@@ -74,6 +78,8 @@ struct Execution<'a> {
     /// What has been created, by bulkId.
     ids: HashMap<String, String>,
     errors_left: usize,
+    /// The dialect of what has succeeded.
+    seen: Quirks,
     begin_until: Instant,
 }
 
@@ -132,6 +138,8 @@ impl Execution<'_> {
     async fn run(&mut self, operation: usize, without: &[usize]) {
         let Some(task) = self.slots[operation].task.take() else { return };
         let endpoint = task.as_ref().ok().map(|task| task.endpoint);
+        let rules = &self.writer.granted.access.rules;
+        let shown = task.as_ref().map(|task| dialect::of_operation(rules, task)).unwrap_or_default();
         let result = match task {
             Ok(task) => self.carry_out(operation, task, without).await,
             Err(error) => Err(error.into()),
@@ -145,6 +153,7 @@ impl Execution<'_> {
                 }
                 (slot.version, slot.left_out) = (version, left_out);
                 slot.outcome = Some(Ok(status));
+                self.seen = self.seen.union(shown);
             }
             Err(error) => self.fail(operation, error.into_scim()),
         }
@@ -269,6 +278,8 @@ impl Execution<'_> {
             }
         }
         let writer = self.writer;
+        let dialects = writer.state.tenants.dialects();
+        dialects.note(&writer.granted.access.tenant, self.seen, Timestamp::now());
         let tell = |slot: Slot| {
             Some(OperationResult {
                 method: slot.method,

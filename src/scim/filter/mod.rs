@@ -15,7 +15,6 @@ use std::fmt;
 
 pub use equality::{EqTerm, conjunction};
 pub use matcher::Matcher;
-pub(crate) use operand::compare_numbers;
 
 pub use parser::{MAX_DEPTH, MAX_TERMS};
 

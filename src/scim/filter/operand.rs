@@ -1,13 +1,14 @@
 //! The right side of a comparison, converted once to the attribute's type, and how values compare with it.
 
 use jiff::Timestamp;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
 use super::{Literal, Op, Test};
 use crate::scim::error::ScimError;
 use crate::scim::fold::{fold_case, is_same_folded};
 use crate::scim::instant;
+use crate::scim::number::Worth;
 use crate::scim::path::AttrPath;
 use crate::scim::schema::{Attribute, Kind};
 
@@ -19,7 +20,7 @@ pub(super) enum Operand {
     Exact(Op, String),
     Folded(Op, String),
     Bool(Op, bool),
-    Number(Op, Number),
+    Number(Op, Box<Worth>),
     Instant(Op, Timestamp),
 }
 
@@ -55,7 +56,7 @@ impl Operand {
                 wrong("is not defined: the attribute is a boolean, compare it with eq true or eq false")
             }
             (Kind::Integer | Kind::Decimal, Literal::Number(value)) if is_equality(op) || ordered => {
-                Ok(Self::Number(op, value.clone()))
+                Ok(Self::Number(op, Box::new(Worth::of(value))))
             }
             (Kind::Integer | Kind::Decimal, _) => {
                 wrong("takes a number, compared with eq, ne, gt, ge, lt or le")
@@ -101,7 +102,7 @@ impl Operand {
             (Self::Folded(op, wanted), Value::String(found)) => compare_folded(*op, found, wanted),
             (Self::Bool(op, wanted), Value::Bool(found)) => (found == wanted) == (*op == Op::Eq),
             (Self::Number(op, wanted), Value::Number(found)) => {
-                compare_numbers(found, wanted).is_some_and(|order| ordered(*op, order))
+                ordered(*op, Worth::of(found).cmp(wanted.as_ref()))
             }
             (Self::Instant(op, wanted), Value::String(found)) => {
                 instant::parse(found).is_some_and(|found| ordered(*op, found.cmp(wanted)))
@@ -171,13 +172,5 @@ fn ordered(op: Op, order: Ordering) -> bool {
         Op::Lt => order.is_lt(),
         Op::Le => order.is_le(),
         Op::Co | Op::Sw | Op::Ew => false,
-    }
-}
-
-/// Whole numbers are compared exactly, others as floating point.
-pub(crate) fn compare_numbers(left: &Number, right: &Number) -> Option<Ordering> {
-    match (left.as_i128(), right.as_i128()) {
-        (Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
     }
 }

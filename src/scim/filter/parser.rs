@@ -4,8 +4,6 @@
 //! precedence: 1. Grouping operators 2. Logical operators - where "not" takes precedence over "and", which
 //! takes precedence over "or" 3. Attribute operators".
 
-use serde_json::Number;
-
 use super::lexer::{Lexer, Placed, Token};
 use super::{Filter, Literal, Node, Op, Term, Test};
 use crate::scim::error::{ScimError, excerpt};
@@ -253,14 +251,8 @@ fn parse_word(word: &str) -> Option<Literal> {
         "true" => Some(Literal::Bool(true)),
         "false" => Some(Literal::Bool(false)),
         "null" => Some(Literal::Null),
-        _ => parse_number(word).map(Literal::Number),
+        _ => word.parse().ok().map(Literal::Number),
     }
-}
-
-/// A JSON number. The standard library reads fractions to the nearest one, which serde_json alone does not.
-fn parse_number(word: &str) -> Option<Number> {
-    let number: Number = serde_json::from_str(word).ok()?;
-    if number.is_f64() { Number::from_f64(word.parse().ok()?) } else { Some(number) }
 }
 
 #[cfg(test)]

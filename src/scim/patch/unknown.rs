@@ -31,22 +31,23 @@ pub(super) fn change_unknown(
     if path.filter.is_some() || schema.core.is(&attribute.to_string()) {
         return refuse();
     }
-    if let Some(key) = existing(document, &attribute.to_string()) {
-        change_raw(document, &key, op, value);
-        return Ok(());
-    }
+    let known = existing(document, &attribute.to_string());
+    let is_extension = known.as_ref().and_then(|key| document.get(key)).is_some_and(Value::is_object);
     // The URN of an extension ends in what it extends, as those of RFC 7643 do.
-    if attribute.urn.is_some() && attribute.sub.is_none() && attribute.name == schema.name {
-        return match value {
-            Some(Value::Object(_)) | None => {
-                change_raw(document, &attribute.to_string(), op, value);
-                Ok(())
-            }
-            Some(other) => Err(ScimError::invalid_value(format!(
-                "{attribute} must be an object of attributes, not {}",
-                describe(&other)
-            ))),
-        };
+    let is_named_so = attribute.sub.is_none() && attribute.name == schema.name;
+    if let Some(other) = value.as_ref().filter(|value| !value.is_object() && !value.is_null())
+        && op != PatchOp::Remove
+        && attribute.urn.is_some()
+        && (is_extension || is_named_so)
+    {
+        let came = describe(other);
+        return Err(ScimError::invalid_value(format!(
+            "{attribute} must be an object of attributes, not {came}"
+        )));
+    }
+    if known.is_some() || (attribute.urn.is_some() && is_named_so) {
+        change_raw(document, &known.unwrap_or_else(|| attribute.to_string()), op, value);
+        return Ok(());
     }
     let (holder, name) = match (&attribute.urn, &attribute.sub) {
         (Some(urn), None) if !schema.core.is(urn) && schema.extension(urn).is_none() => {

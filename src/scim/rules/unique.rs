@@ -8,6 +8,7 @@ use crate::scim::{
     Document,
     error::ScimError,
     fold::fold_case,
+    number::Worth,
     path::AttrPath,
     schema::{Attribute, ResourceSchema, Schema, Target},
 };
@@ -53,6 +54,11 @@ impl Unique {
         &self.path
     }
 
+    /// The attribute, or the extension, that a document must hold to have a value.
+    pub fn top_level(&self) -> &str {
+        self.place.urn.as_ref().unwrap_or(&self.place.name)
+    }
+
     /// Whether the case of letters counts.
     pub fn is_case_exact(&self) -> bool {
         self.case_exact
@@ -79,7 +85,7 @@ impl Unique {
             Value::String(text) if text.is_empty() => None,
             Value::String(text) if self.case_exact => Some(text.clone()),
             Value::String(text) => Some(fold_case(text)),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(Worth::of(number).to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }

@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 pub(super) use team::{team_attribute, team_document, team_spec};
 pub(super) use user::{user_attribute, user_document, user_spec};
 
+use crate::scim::json;
+
 /// `schemas` and attributes that the store keeps elsewhere, or that are computed for each answer.
 const NOT_STORED: [&str; 5] = ["schemas", "id", "meta", "groups", "members"];
 
@@ -64,12 +66,12 @@ fn add_rest(document: &mut Map<String, Value>, rest: &BTreeMap<String, String>) 
 
 /// One attribute that `spec.attributes` holds. Text that is no JSON (people may declare anything) is shown as a string.
 fn rest_value(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+    json::read(text.as_bytes()).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 /// RFC 7643 section 3: "schemas" lists the URIs of every schema that the document uses.
 fn schemas(core: &str, document: &Map<String, Value>) -> Value {
-    let extensions =
-        document.keys().filter(|name| name.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("urn:")));
-    std::iter::once(core).chain(extensions.map(String::as_str)).map(Value::from).collect()
+    let is_urn = |name: &str| name.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("urn:"));
+    let extensions = document.iter().filter(|(name, value)| is_urn(name) && value.is_object());
+    std::iter::once(core).chain(extensions.map(|(name, _)| name.as_str())).map(Value::from).collect()
 }

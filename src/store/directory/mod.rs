@@ -26,7 +26,7 @@ use super::{
     membership::{Id, Members},
     page::Page,
     tenant::TenantKey,
-    view::{Found, GroupView, MemberView, TeamView, UserView},
+    view::{Found, GroupView, MemberView, Placed, TeamView, UserView},
     written::{Kind, Written},
 };
 use crate::{
@@ -200,11 +200,11 @@ impl Directory {
     }
 
     /// One page of all users, without visiting those who are not on it.
-    pub(super) fn users_page(&self, tenant: &TenantKey, window: &Window<'_>) -> Page<Found> {
+    pub(super) fn users_page(&self, tenant: &TenantKey, window: &Window<'_>) -> Page<Placed> {
         let tenants = self.read();
         let Some(Tenant { users, .. }) = tenants.get(tenant) else { return Page::empty() };
         let page = users.page(window);
-        let items = page.items.into_iter().map(Found::User).collect();
+        let items = page.items.into_iter().map(|user| Found::User(user).into()).collect();
         Page { total: page.total, items, has_previous: page.has_previous, has_next: page.has_next }
     }
 

@@ -62,6 +62,7 @@ impl Users {
                 let has_next = skip.saturating_add(items.len()) < total;
                 page(items, *skip > 0 && total > 0, has_next)
             }
+            Start::At(Cursor::First) => self.page(&Window { start: &Start::Skip(0), count }),
             Start::At(Cursor::After(place)) => {
                 let (until, from) = self.split(Bound::Included(&place.id), Bound::Excluded(&place.id));
                 let mut items: Vec<UserView> = from.take(one_more).cloned().collect();

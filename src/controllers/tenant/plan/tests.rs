@@ -46,6 +46,7 @@ impl World {
             secrets: &found,
             endpoint: ENDPOINT,
             counts: None,
+            shared: Some(&[]),
             failure: None,
             now: Timestamp::from_second(self.now).unwrap(),
         };
