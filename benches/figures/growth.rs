@@ -7,13 +7,10 @@ use serde_json::json;
 
 use crate::{
     load::{Ask, Failure},
-    people::{add, person},
+    people::{Size, add, person},
     system::{System, Tenant},
     table::{Table, time},
 };
-
-/// How many people the small tenant has.
-const FEW: usize = 1_000;
 
 /// How often each side has its turn, and how many requests that is.
 const ROUNDS: usize = 9;
@@ -38,11 +35,13 @@ pub async fn measure(
     teams: &[String],
 ) -> Result<(), Failure> {
     let small = system.tenant("small").await?;
-    small.create(0..FEW).await?;
+    small.create(0..Size::SMALL.people).await?;
     let few = small.ids("/Users").await?;
+    small.create_teams(&Size::SMALL, &few).await?;
     let (large, total) = (people.len(), people.len());
-    let sides = [Side { tenant: &small, people: &few, number: FEW }, Side { tenant, people, number: large }];
-    let of = format!("{total} users, of {FEW}");
+    let sides =
+        [Side { tenant: &small, people: &few, number: few.len() }, Side { tenant, people, number: large }];
+    let of = format!("{total} users, of {}", few.len());
     let each = |table: &mut Table, figure: &str, [few, many]: [Duration; 2]| {
         table.within_times(&format!("{figure}: {of}"), MOST, many, few);
     };

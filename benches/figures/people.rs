@@ -13,7 +13,7 @@ use crate::{
 const CONNECTIONS: usize = 32;
 
 /// How many members one PATCH adds to the large team.
-const AT_ONCE: usize = 1000;
+const AT_ONCE: usize = 500;
 
 /// How many there are of what.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,9 @@ impl Size {
     pub const FULL: Self = Self { people: 100_000, teams: 5_000, memberships: 1_000_000, large: 50_000 };
     /// A tenth of it.
     pub const QUICK: Self = Self { people: 10_000, teams: 500, memberships: 100_000, large: 5_000 };
+
+    /// As many people as the smallest customers have, in as many teams each.
+    pub const SMALL: Self = Self { people: 1_000, teams: 50, memberships: 10_000, large: 500 };
 
     /// How many members a small team has; the last ones have one less.
     fn small(&self, team: usize) -> usize {
