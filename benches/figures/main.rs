@@ -31,8 +31,14 @@ mod throughput;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use selection::Selection;
 use table::Table;
+
+/// What is measured in this process runs as it does in the operator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // `cargo test --benches` builds us, and runs us with this to see that we start.
