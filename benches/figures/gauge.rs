@@ -11,8 +11,9 @@ use rollcall_dev::{Component, ControlPlane};
 
 use crate::load::Failure;
 
-/// For so long memory must stay as it is until it counts as settled.
-const STILL: Duration = Duration::from_secs(45);
+/// For so long memory must stay as it is until it counts as settled: longer than the two minutes after which Go collects
+/// garbage by itself.
+const STILL: Duration = Duration::from_secs(130);
 
 /// How much it may move within that time. Go gives free memory back slowly, so that it does not take the processor.
 const SAME: f64 = 0.005;

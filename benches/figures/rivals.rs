@@ -51,13 +51,13 @@ const IN_MEMORY: [Rival; 4] = [
         people: 100_000,
         is_quick: true,
     },
-    Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, people: 1_000, is_quick: true },
+    Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, people: 1_000, is_quick: false },
     Rival {
         name: "scim2-server (Python)",
         start: peers::scim2_server,
         person,
         people: 1_000,
-        is_quick: true,
+        is_quick: false,
     },
 ];
 

@@ -59,7 +59,7 @@ async fn with_teams(
     let size = size(selection);
     let (people, teams) = load_teams(table, tenant, &size).await?;
     if let Some(empty) = empty {
-        memory::measure(table, system, &size, empty).await?;
+        memory::measure(table, system, &size, empty, selection.full).await?;
     }
     if selection.has("start") {
         start::measure(table, system, &size).await?;
@@ -69,7 +69,7 @@ async fn with_teams(
         mixed::measure(table, tenant, &people, &teams, time).await?;
     }
     if selection.has("fair") {
-        let time = Duration::from_secs(if selection.full { 30 } else { 10 });
+        let time = Duration::from_secs(10);
         fair::measure(table, system, tenant, (&people, &teams), time).await?;
     }
     if selection.has("growth") {

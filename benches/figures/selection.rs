@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// What was asked for by `BENCH=full` and `ONLY=memory`.
+/// What was asked for by `BENCH=full` and `ONLY=memory,start`.
 #[derive(Debug)]
 pub struct Selection {
     pub full: bool,
@@ -17,6 +17,6 @@ impl Selection {
 
     /// Whether the group of this name is measured.
     pub fn has(&self, group: &str) -> bool {
-        group.contains(&self.only)
+        self.only.is_empty() || self.only.split(',').any(|only| only == group)
     }
 }

@@ -1,8 +1,9 @@
 //! What each tenant may ask of this replica while others ask too, so that one that misbehaves slows down itself alone.
 //!
 //! A tenant that is alone may use everything there is. Once another asks as well, each has its share: what is beyond it
-//! first waits, which is enough for a client that waits for answers, and is then refused with 429. Shares are far above
-//! what an identity provider sends: this is for loops and for floods.
+//! first waits, which is enough for a client that waits for answers. Who sends so much that waiting does not help is refused
+//! with 429, and has a tenth of the share until that ends. Shares are far above what an identity provider sends: this is
+//! for loops and for floods.
 
 use std::{
     collections::HashMap,
@@ -30,6 +31,12 @@ const BURST: Duration = Duration::from_secs(1);
 /// How long a request waits for its turn. More is refused, so that those that wait stay few.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a tenant that had to be refused is served as one that floods.
+const PENALTY: Duration = Duration::from_secs(10);
+
+/// How many times as much each request of such a tenant counts.
+const PENALTY_FACTOR: f64 = 10.0;
+
 /// A tenant beyond which the list of those that have used something is looked through for the idle.
 const TIDY_ABOVE: usize = 1024;
 
@@ -48,6 +55,8 @@ pub(super) struct Shares {
 struct Used {
     /// Until when a tenant would be busy, had it done its work so far at the rate of its share.
     busy_until: HashMap<TenantKey, Instant>,
+    /// When a tenant was refused last.
+    refused: HashMap<TenantKey, Instant>,
     /// Who has asked last, and when.
     latest: Option<(TenantKey, Instant)>,
     /// The last one of another tenant.
@@ -114,6 +123,7 @@ impl Shares {
         }
         let wait = used.ahead(tenant, now).saturating_sub(BURST);
         if wait > PATIENCE {
+            used.refused.insert(tenant.clone(), now);
             return Turn::Refused(wait);
         }
         used.add(tenant, work / rate, now);
@@ -149,7 +159,11 @@ impl Used {
     fn add(&mut self, tenant: &TenantKey, seconds: f64, now: Instant) {
         if self.busy_until.len() > TIDY_ABOVE {
             self.busy_until.retain(|_, until| *until > now);
+            self.refused.retain(|_, at| now.saturating_duration_since(*at) < PENALTY);
         }
+        let refused = self.refused.get(tenant);
+        let floods = refused.is_some_and(|at| now.saturating_duration_since(*at) < PENALTY);
+        let seconds = if floods { seconds * PENALTY_FACTOR } else { seconds };
         let until = now + self.ahead(tenant, now) + Duration::from_secs_f64(seconds);
         self.busy_until.insert(tenant.clone(), until);
     }
@@ -193,8 +207,19 @@ mod tests {
         shares.ask(&entra, 1.0, now);
         assert_eq!(flood(&shares, &okta, 1000, 1.0, now), [101, 200, 699]);
         assert_eq!(flood(&shares, &entra, 50, 1.0, now), [50, 0, 0]);
-        let Turn::Refused(retry_after) = shares.ask(&okta, 1.0, now) else { panic!("not refused") };
-        assert_eq!(flood(&shares, &okta, 10, 1.0, now + retry_after), [1, 9, 0]);
+        assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(Duration::from_millis(2010)));
+    }
+
+    #[test]
+    fn who_was_refused_is_served_a_tenth_until_it_has_slowed_down() {
+        let (okta, entra) = tenants();
+        let (shares, now) = (Shares::new(100), Instant::now());
+        shares.ask(&entra, 1.0, now);
+        flood(&shares, &okta, 1000, 1.0, now);
+        let soon = now + Duration::from_secs(4);
+        assert_eq!(flood(&shares, &okta, 1000, 1.0, soon), [11, 20, 969]);
+        shares.ask(&entra, 1.0, soon + PENALTY);
+        assert_eq!(flood(&shares, &okta, 1000, 1.0, soon + PENALTY), [101, 200, 699]);
     }
 
     #[test]
