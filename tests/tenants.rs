@@ -342,6 +342,9 @@ async fn a_restart_changes_nothing() {
     it.condition("IdentityProviderConnected", "True", "RequestReceived").await;
     it.condition("Ready", "True", "Serving").await;
     eventually("the counts are there", SOON, || async { it.tenant().await.status?.users }).await;
+    let seen =
+        || async { it.tenant().await.status.is_some_and(|it| !it.observed_dialect.is_empty()).then_some(()) };
+    eventually("the dialect is there", SOON, seen).await;
     let (tenant, secret) = (it.tenant().await, it.secrets.get("okta-default").await.unwrap());
     it.operator.kill();
     it.operator.launch().await;
