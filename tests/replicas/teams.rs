@@ -171,9 +171,9 @@ async fn all_are_there(
     let adding = new.iter().enumerate().map(|(number, person)| async move {
         let store = stores[number % 3];
         loop {
-            let stored = store.change_team(tenant, id, &Conditions::default(), &[], add(person)).await;
-            if !(again && is_unavailable(&stored)) {
-                break drop(stored.unwrap());
+            let answer = store.change_team(tenant, id, &Conditions::default(), &[], add(person)).await;
+            if !(again && is_unavailable(&answer)) {
+                break drop(answer.unwrap());
             }
         }
     });
