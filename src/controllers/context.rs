@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kube::{Client, ResourceExt};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     apps::Apps,
@@ -70,6 +71,13 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
+    /// Waits until every user, team and app is known: who counts apps, or lets go, must not miss one. False if that was
+    /// cut short.
+    pub(super) async fn until_all_is_known(&self, stop: &CancellationToken) -> bool {
+        let known = async { tokio::join!(self.store.wait_until_ready(), self.apps.wait_until_listed()) };
+        stop.run_until_cancelled(known).await.is_some()
+    }
+
     pub(super) fn new(surroundings: Surroundings, leadership: &Leadership) -> Self {
         let Surroundings { client, store, tenants, calls, options } = surroundings;
         let client = fenced(&client, leadership);

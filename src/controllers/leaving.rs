@@ -24,8 +24,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
     let mut changes = context.store.directory().subscribe();
     let mut again = tokio::time::interval(LOOK_AGAIN);
     // An app that is not known yet would not be waited for.
-    let ready = async { tokio::join!(context.store.wait_until_ready(), context.apps.wait_until_listed()) };
-    if stop.run_until_cancelled(ready).await.is_none() {
+    if !context.until_all_is_known(&stop).await {
         return;
     }
     loop {

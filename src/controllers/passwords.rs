@@ -22,8 +22,7 @@ const YOUNG: SignedDuration = SignedDuration::from_secs(5);
 
 /// Drops until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {
-    let ready = async { tokio::join!(context.store.wait_until_ready(), context.apps.wait_until_listed()) };
-    if stop.run_until_cancelled(ready).await.is_none() {
+    if !context.until_all_is_known(&stop).await {
         return;
     }
     let mut changes = context.store.directory().subscribe();

@@ -31,8 +31,7 @@ type Scopes = HashMap<(TenantKey, Arc<str>), BTreeSet<String>>;
 
 /// Looks until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {
-    let ready = async { tokio::join!(context.store.wait_until_ready(), context.apps.wait_until_listed()) };
-    if stop.run_until_cancelled(ready).await.is_none() {
+    if !context.until_all_is_known(&stop).await {
         return;
     }
     let mut changes = context.store.directory().subscribe();

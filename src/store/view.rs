@@ -14,7 +14,7 @@ use super::{
     packed::Packed,
 };
 use crate::{
-    api::{Membership, Team, User, names},
+    api::{AppliedTo, Membership, Team, User, names},
     scim::{Document, cursor::Position, sort::SortKey},
 };
 
@@ -96,8 +96,21 @@ impl UserView {
     }
 
     /// A field of the spec that is text.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         self.0.spec.text(name)
+    }
+
+    /// The primary address, or the first one.
+    pub fn email(&self) -> Option<String> {
+        let emails = self.0.spec.get("emails")?;
+        let primary = emails.as_array()?.iter().find(|email| email["primary"] == true);
+        primary.or_else(|| emails.get(0))?["value"].as_str().map(str::to_owned)
+    }
+
+    /// What each app has of them, as the status says.
+    pub fn apps(&self) -> Vec<AppliedTo> {
+        let apps = self.0.status.as_ref().and_then(|status| status.get("apps"));
+        apps.and_then(|apps| serde_json::from_value(apps).ok()).unwrap_or_default()
     }
 
     /// The addresses in `emails`.

@@ -168,16 +168,13 @@ pub(super) fn team(
         return gone(row, None);
     }
     let members = directory.people_of(tenant, id).into_iter().filter(store::UserView::is_active);
-    let members = members.map(|user| {
-        let spec = user.object().spec;
-        let primary = spec.emails.iter().find(|email| email.primary == Some(true));
-        downstream::MemberView {
-            id: user.id().to_owned(),
-            remote_id: remote_id(user.id()),
-            user_name: spec.user_name.clone(),
-            email: primary.or(spec.emails.first()).and_then(|email| email.value.clone()),
-            external_id: spec.external_id.clone(),
-        }
+    // There may be very many, so nobody is unpacked as a whole.
+    let members = members.map(|user| downstream::MemberView {
+        id: user.id().to_owned(),
+        remote_id: remote_id(user.id()),
+        user_name: user.field("userName").unwrap_or_default().to_owned(),
+        email: user.email(),
+        external_id: user.field("externalId").map(str::to_owned),
     });
     let view = downstream::TeamView {
         id: id.to_owned(),

@@ -91,7 +91,7 @@ impl TeamChange {
 impl<'a> Batch<'a> {
     /// An empty one, on a team as it is stored.
     pub(super) fn on(team: &'a TeamView, members: &'a Members) -> Self {
-        let spec = TeamSpec { membership: Membership::default(), ..team.outline().spec.clone() };
+        let spec = team.outline().spec.clone();
         let (unique, holds, pending) = (Vec::new(), Holds::Nothing, Pending::on(members));
         Self { team, members, pending, spec, unique, holds, taken: 0, effective: 0, named: 0 }
     }
@@ -122,10 +122,13 @@ impl<'a> Batch<'a> {
 
     /// What has to be stored; `None` if everything is so already.
     pub(super) fn wanted(self) -> Option<Wanted> {
+        let is_new = self.pending.moves().next().is_some() || self.spec != self.team.outline().spec;
+        if !is_new {
+            return None;
+        }
         let plan = self.pending.plan(Limits::REAL);
         let spec = TeamSpec { membership: plan.membership.clone(), ..self.spec };
-        let is_new = spec != self.team.object().spec;
-        is_new.then_some(Wanted { spec, plan, unique: self.unique, changes: self.effective })
+        Some(Wanted { spec, plan, unique: self.unique, changes: self.effective })
     }
 
     /// False if it does not fit in any more.
@@ -164,7 +167,7 @@ impl<'a> Batch<'a> {
 
     /// How many members a change looks at.
     fn named_by(&self, change: &MemberChange) -> usize {
-        let now = usize::try_from(self.members.membership().count).unwrap_or(0);
+        let now = self.members.count();
         match change {
             MemberChange::Add(members) => members.len(),
             MemberChange::Remove(members) => members.len(),

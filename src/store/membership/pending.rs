@@ -43,7 +43,7 @@ impl<'a> Pending<'a> {
     }
 
     /// For every member whose presence changes in the end, whether they are in the team then.
-    pub(super) fn moves(&self) -> impl Iterator<Item = (&Id, bool)> {
+    pub(in crate::store) fn moves(&self) -> impl Iterator<Item = (&Id, bool)> {
         let moved = self.wanted.iter().filter(|(member, present)| self.is_stored(member) != **present);
         moved.map(|(member, present)| (member, *present))
     }

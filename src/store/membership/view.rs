@@ -46,6 +46,11 @@ impl Members {
         }
     }
 
+    /// How many members there are.
+    pub(in crate::store) fn count(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(0)
+    }
+
     /// Members that no slice holds (yet).
     pub(super) fn added(&self) -> &[Id] {
         &self.added

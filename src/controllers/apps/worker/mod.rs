@@ -149,12 +149,13 @@ impl Worker {
         let directory = self.context.store.directory();
         let (leaving_users, leaving_teams) = directory.leaving(&self.tenant);
         let app = self.app.name_any();
-        let users = directory.users(&self.tenant, &[]).into_iter().map(|user| user.object());
+        let users = directory.users(&self.tenant, &[]).into_iter();
         let leaving = leaving_users.iter().filter_map(|id| directory.leaving_user(&self.tenant, id));
-        let held = directory.held_users(&self.tenant).into_iter().map(|user| (*user).clone());
-        for user in users.chain(leaving.map(|user| user.object())).chain(held) {
-            let id = user.name_any();
-            let rows = user.status.map(|status| status.apps).unwrap_or_default();
+        let shown = users.chain(leaving).map(|user| (user.id().to_owned(), user.apps()));
+        let held = directory.held_users(&self.tenant).into_iter().map(|user| {
+            (user.name_any(), user.status.as_ref().map(|status| status.apps.clone()).unwrap_or_default())
+        });
+        for (id, rows) in shown.chain(held) {
             if let Some(row) = rows.into_iter().find(|row| row.name == app) {
                 self.rows.load(Key::User(id), row);
             }
