@@ -11,7 +11,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kube::Api;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, status_update::update_status};
@@ -62,6 +62,8 @@ pub(crate) struct Reporter(Arc<Inner>);
 struct Inner {
     waiting: Mutex<HashMap<(Arc<str>, Subject), News>>,
     news: Notify,
+    /// Whether something was reported that is not written yet.
+    unwritten: watch::Sender<bool>,
 }
 
 impl Reporter {
@@ -85,6 +87,12 @@ impl Reporter {
     /// Says that a status is not true any more, although no row has changed.
     pub(super) fn look(&self, namespace: &Arc<str>, subject: Subject) {
         self.add(namespace.clone(), subject, News::default(), true);
+    }
+
+    /// Waits until everything that was reported so far is written.
+    pub(super) async fn wait_until_written(&self) {
+        // The sender is `self`, so it can't be gone.
+        let _ = self.0.unwritten.subscribe().wait_for(|unwritten| !unwritten).await;
     }
 
     /// Writes reports until `stop`, and then those that still wait. It begins when all apps are known, because each
@@ -115,7 +123,7 @@ impl Reporter {
             if stopping {
                 return;
             }
-            if !self.waiting().is_empty() {
+            if !self.settle() {
                 tokio::time::sleep(TRY_AGAIN.min(GATHER * 20)).await;
                 self.0.news.notify_one();
             }
@@ -131,11 +139,21 @@ impl Reporter {
                 gathered.rows.insert(app, row);
             }
         }
+        self.0.unwritten.send_replace(true);
         if name.is_some() && (newer || gathered.name.is_none()) {
             gathered.name = name;
         }
         drop(waiting);
         self.0.news.notify_one();
+    }
+
+    /// Whether nothing is left to write.
+    fn settle(&self) -> bool {
+        let waiting = self.waiting();
+        if waiting.is_empty() {
+            self.0.unwritten.send_replace(false);
+        }
+        waiting.is_empty()
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<(Arc<str>, Subject), News>> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     operator::eventually,
-    world::{PATIENCE, Server, World, kubectl, reason},
+    world::{Server, World, kubectl, reason},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,13 +26,11 @@ async fn a_deleted_user_loses_access_at_once_and_then_the_object_goes() {
     assert!(shown["members"].as_array().is_none_or(Vec::is_empty), "nor as a member: {shown}");
     world.until_can_view("leave-ada", false).await;
     chat.until_active("leave-ada", false).await;
-    eventually("the object is gone", PATIENCE, || async {
-        world.object("user", &ada).await.is_null().then_some(())
-    })
-    .await;
+    eventually("the object is gone", || async { world.object("user", &ada).await.is_null().then_some(()) })
+        .await;
     let again = world.user("leave-ada").await;
     assert_ne!(again, ada, "an id is never used again");
-    eventually("the team names nobody who is gone", PATIENCE, || async {
+    eventually("the team names nobody who is gone", || async {
         (world.object("team", &team).await["spec"]["membership"]["count"] == 0).then_some(())
     })
     .await;
@@ -49,7 +47,7 @@ async fn with_the_policy_delete_accounts_and_groups_go_too() {
     chat.until_members("purge-team", &["purge-ada"]).await;
     world.send(Method::DELETE, &format!("/Users/{ada}"), Value::Null).await;
     world.send(Method::DELETE, &format!("/Groups/{team}"), Value::Null).await;
-    eventually("account and group are gone", PATIENCE, || async {
+    eventually("account and group are gone", || async {
         (chat.account("purge-ada").await.is_null() && chat.group("purge-team").await.is_null()).then_some(())
     })
     .await;
@@ -65,7 +63,7 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
     kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--timeout=30s"]).await;
     assert!(world.can_view("app-ada").await, "retained");
-    eventually("no status speaks of the app any more", PATIENCE, || async {
+    eventually("no status speaks of the app any more", || async {
         world.object("user", &ada).await["status"]["apps"].is_null().then_some(())
     })
     .await;
@@ -79,8 +77,43 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     let confirm = "rollcall.dev/confirm-deletion=cluster";
     kubectl(&["annotate", "sapp", "cluster", "-n", world.namespace(), confirm]).await;
     world.until_can_view("app-ada", false).await;
-    eventually("the app is gone", PATIENCE, || async {
+    eventually("the app is gone", || async {
         world.object("downstreamapp", "cluster").await.is_null().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_status_tells_of_is_taken_away_with_its_app_all_the_same() {
+    let mut world = World::start().await;
+    let chat = Server::scimmy().await;
+    world.rbac_app("cluster", json!({"deletionPolicy": "Delete"})).await;
+    let spec = json!({"deletionPolicy": "Delete"});
+    world.scim_app("chat", &chat.proxy.base_url(), &chat.peer.token, spec).await;
+    let ada = world.user("lost-ada").await;
+    let team = world.group(&world.platform(), &[&ada]).await;
+    world.until_can_view("lost-ada", true).await;
+    for app in ["cluster", "chat"] {
+        world.row("user", &ada, app, |row| row["state"] == "Granted").await;
+    }
+    world.operator.kill();
+    for (kind, id) in [("user", &ada), ("team", &team)] {
+        let gone = r#"{"status": null}"#;
+        let patch = ["patch", kind, id, "--subresource=status", "--type=merge", "-p", gone];
+        kubectl(&[&patch[..], &["-n", world.namespace()]].concat()).await;
+    }
+    for app in ["cluster", "chat"] {
+        let confirm = format!("rollcall.dev/confirm-deletion={app}");
+        kubectl(&["annotate", "sapp", app, "-n", world.namespace(), &confirm]).await;
+        kubectl(&["delete", "sapp", app, "-n", world.namespace(), "--wait=false"]).await;
+    }
+    world.operator.launch().await;
+    for app in ["cluster", "chat"] {
+        eventually("the app is gone", || async {
+            world.object("downstreamapp", app).await.is_null().then_some(())
+        })
+        .await;
+    }
+    world.until_can_view("lost-ada", false).await;
+    assert!(chat.account("lost-ada").await.is_null());
 }

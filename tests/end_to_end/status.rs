@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     fault_proxy::Fault,
     operator::eventually,
-    world::{PATIENCE, Server, World, apply, id, kubectl, reason, user},
+    world::{Server, World, apply, id, kubectl, reason, user},
 };
 
 fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
@@ -16,7 +16,7 @@ fn condition<'a>(status: &'a Value, kind: &str) -> &'a Value {
 
 /// Waits until an object's `Ready` and summary are like this.
 async fn until_says(world: &World, kind: &str, name: &str, ready: &str, why: &str, summary: &str) {
-    eventually(&format!("{kind} says {ready} {why} {summary}"), PATIENCE, || async {
+    eventually(&format!("{kind} says {ready} {why} {summary}"), || async {
         let status = world.object(kind, name).await["status"].clone();
         let condition = condition(&status, "Ready");
         let says = condition["status"] == ready && condition["reason"] == why && status["summary"] == summary;
@@ -124,7 +124,7 @@ async fn a_suspended_tenant_is_answered_503_and_its_apps_pause_until_it_goes_on(
     let status = world.app_status("cluster", |status| reason(status) == "TenantSuspended").await;
     assert_eq!(condition(&status, "Ready")["status"], "False", "{status}");
     assert_eq!(status["users"], counted["users"], "what was counted stays: {status}");
-    eventually("SCIM requests are refused", PATIENCE, || async {
+    eventually("SCIM requests are refused", || async {
         (world.try_send(Method::GET, "/Users?count=0", &Value::Null).await?.0 == 503).then_some(())
     })
     .await;
@@ -170,7 +170,7 @@ async fn calls_of_apps_are_counted_by_kind_and_outcome() {
     ] {
         let labels = format!(r#"{{kind="{kind}",call="{call}",outcome="{outcome}"}} "#);
         let name = format!("rollcall_downstream_calls_total{labels}");
-        eventually(&name, PATIENCE, || async { (count(&world, &name).await > 0).then_some(()) }).await;
+        eventually(&name, || async { (count(&world, &name).await > 0).then_some(()) }).await;
     }
 }
 
@@ -179,4 +179,19 @@ async fn count(world: &World, name: &str) -> u64 {
     let text = reqwest::get(format!("{}/metrics", world.operator.admin)).await.unwrap().text().await.unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(name));
     value.and_then(|value| value.parse().ok()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_took_out_of_a_status_is_back_after_the_next_resync() {
+    let world = World::start().await;
+    world.rbac_app("cluster", json!({"resyncInterval": "1s"})).await;
+    let ada = world.user("row-ada").await;
+    let team = world.group(&world.platform(), &[&ada]).await;
+    for (kind, id) in [("user", &ada), ("team", &team)] {
+        world.row(kind, id, "cluster", |row| row["state"] == "Granted").await;
+        let gone = r#"{"status": {"apps": null}}"#;
+        let patch = ["patch", kind, id, "--subresource=status", "--type=merge", "-p", gone];
+        kubectl(&[&patch[..], &["-n", world.namespace()]].concat()).await;
+        world.row(kind, id, "cluster", |row| row["state"] == "Granted").await;
+    }
 }

@@ -195,6 +195,27 @@ pub(super) fn gone<T>(row: Option<&AppliedTo>, find: Option<T>) -> Wanted<T> {
     }
 }
 
+/// What to do about a user when the app is given up. Whom it may have is revoked also where no row says so: a row is
+/// written after the call that it is about, and the writer may have died between the two.
+pub(super) fn user_of_leaving_app(
+    directory: &Directory,
+    tenant: &TenantKey,
+    scope: &InScope,
+    id: &str,
+    row: Option<&AppliedTo>,
+) -> Wanted<downstream::UserView> {
+    let user = directory.user(tenant, id).or_else(|| directory.leaving_user(tenant, id));
+    let in_scope = user.filter(|user| scope.has_user(directory, tenant, &user.object()));
+    let find = in_scope.filter(|_| is_unknown(row)).map(|user| view(&user, false));
+    match row {
+        Some(row) if row.state == AppliedState::Revoked && row.remote_id.is_none() && find.is_none() => {
+            Wanted::Nothing
+        }
+        None if find.is_none() => Wanted::Nothing,
+        Some(_) | None => Wanted::Revoke { find },
+    }
+}
+
 /// Whether we don't know by which id the app has it, if it has it.
 fn is_unknown(row: Option<&AppliedTo>) -> bool {
     row.is_none_or(|row| row.remote_id.is_none())

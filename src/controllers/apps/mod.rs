@@ -15,6 +15,7 @@ mod worker;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{StreamExt, future::join_all, stream::select_all};
@@ -32,6 +33,7 @@ use self::{
     app_status::{Pause, Standing, Summary},
     desired::InScope,
     registry::App,
+    rows::Rows,
     worker::Worker,
 };
 use super::{Context, finalizer};
@@ -39,6 +41,9 @@ use crate::{
     api::{DeletionPolicy, DownstreamApp, names},
     store::TenantKey,
 };
+
+/// How long an app that goes waits until no status speaks of it.
+const ROWS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Namespace and name of an app.
 type AppKey = (String, String);
@@ -98,7 +103,7 @@ struct Running {
     app: Arc<DownstreamApp>,
     started_with: StartedWith,
     stop: CancellationToken,
-    task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<Rows>,
 }
 
 /// What makes a new worker necessary when it changes.
@@ -112,12 +117,13 @@ struct StartedWith {
 }
 
 impl Running {
-    /// Lets the worker finish its calls.
-    async fn end(self) {
+    /// Lets the worker finish its calls; gives back what it knows of the app.
+    async fn end(self) -> Rows {
         self.stop.cancel();
-        if let Err(error) = self.task.await {
+        self.task.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a worker ended badly");
-        }
+            Rows::default()
+        })
     }
 }
 
@@ -136,12 +142,18 @@ async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app
     if workers.get(&key).is_some_and(same) {
         return;
     }
-    if let Some(running) = workers.remove(&key) {
-        running.end().await;
-    }
+    let before = match workers.remove(&key) {
+        Some(running) if running.app.uid() == app.uid() => running.end().await,
+        // Another app that had this name.
+        Some(running) => {
+            running.end().await;
+            Rows::default()
+        }
+        None => Rows::default(),
+    };
     let (pause, stop) = (started_with.pause, CancellationToken::new());
     context.apps.insert(key.clone(), registered(tenant, &app, pause));
-    let work = supervise(context.clone(), Arc::clone(&app), pause, stop.clone());
+    let work = supervise(context.clone(), Arc::clone(&app), pause, before, stop.clone());
     let task = AbortOnDropHandle::new(tokio::spawn(work));
     workers.insert(key, Running { app, started_with, stop, task });
 }
@@ -165,25 +177,27 @@ fn registered(tenant: TenantKey, app: &DownstreamApp, pause: Option<Pause>) -> A
     App { tenant, scope, forwards_passwords, at_work: pause.is_none(), settled: HashSet::new() }
 }
 
-/// What is done for an app in its present state.
-async fn supervise(context: Context, app: Arc<DownstreamApp>, pause: Option<Pause>, stop: CancellationToken) {
+/// What is done for an app in its present state. `before` is what is known of what it has; gives back what is known then.
+async fn supervise(
+    context: Context,
+    app: Arc<DownstreamApp>,
+    pause: Option<Pause>,
+    before: Rows,
+    stop: CancellationToken,
+) -> Rows {
     tokio::select! {
         () = context.store.wait_until_ready() => {}
-        () = stop.cancelled() => return,
+        () = stop.cancelled() => return before,
     }
     let leaving = app.metadata.deletion_timestamp.is_some();
     let deletes = app.spec.deletion_policy.unwrap_or_default() == DeletionPolicy::Delete;
     if leaving && deletes && !is_confirmed(&app) {
-        let name = app.name_any();
-        let message = format!(
-            "deleting this app would revoke everything that it granted; confirm with: kubectl annotate sapp {name} \
-             {}={name}",
-            names::ANNOTATION_CONFIRM_DELETION
-        );
-        return stalled(&context, &app, "DeletionNotConfirmed", message).await;
+        stalled(&context, &app, "DeletionNotConfirmed", not_confirmed(&app)).await;
+        return before;
     }
     if leaving && !deletes {
-        return let_go(&context, &app).await;
+        let_go(&context, &app).await;
+        return before;
     }
     if !leaving && let Err(error) = hold(&context, &app).await {
         tracing::warn!(app = %app.name_any(), %error, "could not put a finalizer on an app; it is tried again when the app changes");
@@ -192,15 +206,28 @@ async fn supervise(context: Context, app: Arc<DownstreamApp>, pause: Option<Paus
         let summary = Summary::without_worker(Standing::Paused(pause));
         // Failing to say so is logged there, and changes nothing.
         let _ = app_status::write(&context, &app, summary).await;
-        return;
+        return before;
     }
-    match Worker::new(context.clone(), app.clone()) {
-        Ok(worker) => worker.run(stop.clone()).await,
-        Err(message) => return stalled(&context, &app, "InvalidSpec", message).await,
-    }
+    let rows = match Worker::new(context.clone(), app.clone()) {
+        Ok(worker) => worker.run(before, stop.clone()).await,
+        Err(message) => {
+            stalled(&context, &app, "InvalidSpec", message).await;
+            return before;
+        }
+    };
     if leaving && !stop.is_cancelled() {
         let_go(&context, &app).await;
     }
+    rows
+}
+
+fn not_confirmed(app: &DownstreamApp) -> String {
+    let name = app.name_any();
+    format!(
+        "deleting this app would revoke everything that it granted; confirm with: kubectl annotate sapp {name} \
+         {}={name}",
+        names::ANNOTATION_CONFIRM_DELETION
+    )
 }
 
 async fn stalled(context: &Context, app: &DownstreamApp, reason: &'static str, message: String) {
@@ -215,9 +242,11 @@ async fn hold(context: &Context, app: &DownstreamApp) -> kube::Result<()> {
     finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, true).await
 }
 
-/// Lets the object go, and takes its rows out of the statuses of users and teams.
+/// Takes the app's rows out of the statuses of users and teams, and lets the object go.
 async fn let_go(context: &Context, app: &DownstreamApp) {
     context.forget_rows(app);
+    // Another app of this name must not find them. If they can't be written, that one finds out at its next resync.
+    let _ = tokio::time::timeout(ROWS_WITHIN, context.reporter.wait_until_written()).await;
     let gone = finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, false).await;
     if let Err(error) = gone {
         tracing::warn!(app = %app.name_any(), %error, "could not let an app go; it is tried again when it changes");

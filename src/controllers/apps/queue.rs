@@ -87,6 +87,11 @@ impl Queue {
         self.by_time.iter().take_while(|(due, _)| *due <= now).count() + self.under_way.len()
     }
 
+    /// Whether nothing is left to look at, now or later.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_time.is_empty() && self.under_way.is_empty()
+    }
+
     /// How many keys are under way.
     pub(super) fn under_way(&self) -> usize {
         self.under_way.len()

@@ -56,6 +56,11 @@ impl Rows {
         self.0.insert(key, row);
     }
 
+    /// Takes over what another worker knew, which is newer than what was loaded.
+    pub(super) fn take_over(&mut self, newer: Self) {
+        self.0.extend(newer.0);
+    }
+
     pub(super) fn forget(&mut self, key: &Key) {
         self.0.remove(key);
     }
@@ -72,14 +77,8 @@ impl Rows {
         })
     }
 
-    /// The row after an attempt. `None` if it says the same as before.
-    pub(super) fn record(
-        &mut self,
-        app: &str,
-        key: &Key,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> Option<AppliedTo> {
+    /// Takes in what became of an attempt.
+    pub(super) fn record(&mut self, app: &str, key: &Key, outcome: Outcome, now: Timestamp) {
         let before = self.0.get(key);
         let answered = match &outcome {
             Outcome::Granted { password, .. } => password.clone(),
@@ -97,7 +96,7 @@ impl Rows {
                 let error: String = error.chars().take(LONGEST_ERROR).collect();
                 let Had { remote_id, attributes } = self.had(key);
                 let has = Has { remote_id, attributes, changed: false, password: None };
-                (AppliedState::Failing, revision, has, Some(error), retry_at.map(Time))
+                (AppliedState::Failing, revision, has, Some(error), retry_at.map(as_shown))
             }
         };
         let Has { remote_id, attributes, changed: _, password: _ } = has;
@@ -106,17 +105,18 @@ impl Rows {
         let password = answered.or_else(|| known.and_then(|row| row.password.clone()));
         let since = match before {
             Some(before) if before.state == state => before.since.clone(),
-            Some(_) | None => Time(now),
+            Some(_) | None => as_shown(now),
         };
         let name = app.to_owned();
         let row =
             AppliedTo { name, state, revision, since, remote_id, attributes, password, error, retry_at };
-        if before == Some(&row) {
-            return None;
-        }
-        self.0.insert(key.clone(), row.clone());
-        Some(row)
+        self.0.insert(key.clone(), row);
     }
+}
+
+/// A time as a status has it, in whole seconds, so that a row is equal to itself once it was read back.
+fn as_shown(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 #[cfg(test)]
@@ -149,5 +149,18 @@ mod tests {
         let failed = Outcome::Failed { error: "no".to_owned(), retry_at: None };
         assert_eq!(after(failed), Some(password));
         assert_eq!(after(granted("8", None)), None);
+    }
+
+    #[test]
+    fn a_row_is_the_same_when_it_was_read_back() {
+        let (mut rows, key) = (Rows::default(), Key::User("ada".to_owned()));
+        let now: Timestamp = "2026-11-23T18:00:00.123456789Z".parse().unwrap();
+        let failed = Outcome::Failed { error: "no".to_owned(), retry_at: Some(now) };
+        for outcome in [granted("7", None), failed] {
+            rows.record("chat", &key, outcome, now);
+            let row = rows.get(&key).unwrap();
+            let read: AppliedTo = serde_json::from_str(&serde_json::to_string(row).unwrap()).unwrap();
+            assert_eq!(read, *row);
+        }
     }
 }

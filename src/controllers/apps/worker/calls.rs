@@ -87,8 +87,10 @@ impl Worker {
         let policy = self.policy;
         match key {
             Key::User(id) => {
-                let wanted = if self.leaving {
+                let wanted = if self.taken_away.contains(key) {
                     desired::gone(row.as_ref(), None)
+                } else if self.leaving {
+                    desired::user_of_leaving_app(directory, &self.tenant, &self.scope, id, row.as_ref())
                 } else {
                     desired::user(directory, &self.tenant, &self.scope, id, row.as_ref())
                 };
@@ -113,8 +115,10 @@ impl Worker {
             }
             Key::Team(id) => {
                 let remote_id = |user: &str| self.rows.get(&Key::User(user.to_owned()))?.remote_id.clone();
-                let wanted = if self.leaving {
+                let wanted = if self.taken_away.contains(key) {
                     desired::gone(row.as_ref(), None)
+                } else if self.leaving {
+                    Wanted::Revoke { find: None }
                 } else {
                     desired::team(directory, &self.tenant, &self.scope, id, row.as_ref(), remote_id)
                 };
@@ -167,6 +171,9 @@ impl Worker {
         match result {
             Ok(outcome) => {
                 self.queue.finish(&key);
+                if self.leaving {
+                    self.taken_away.insert(key.clone());
+                }
                 let had = self.rows.had(&key).remote_id;
                 let granted = matches!(outcome, Outcome::Granted { .. });
                 self.record(&key, outcome);
@@ -219,13 +226,34 @@ impl Worker {
         {
             return;
         }
-        if let Some(row) = self.rows.record(&self.app.name_any(), key, outcome, Timestamp::now()) {
+        self.rows.record(&self.app.name_any(), key, outcome, Timestamp::now());
+        // Also what is no news to us: somebody may have taken the row out of the status, as a former app of this name does
+        // when it ends, or a backup that is restored.
+        if let Some(row) = self.rows.get(key).filter(|row| self.shown(key).as_ref() != Some(*row)) {
             let subject = match key {
                 Key::User(id) => Subject::User(id.clone()),
                 Key::Team(id) => Subject::Team(id.clone()),
             };
-            self.context.reporter.report(&self.tenant.namespace, subject, row);
+            self.context.reporter.report(&self.tenant.namespace, subject, row.clone());
         }
+    }
+
+    /// The row that a status has, as far as that is known here.
+    fn shown(&self, key: &Key) -> Option<AppliedTo> {
+        let directory = self.context.store.directory();
+        let rows = match key {
+            Key::User(id) => {
+                let user =
+                    directory.user(&self.tenant, id).or_else(|| directory.leaving_user(&self.tenant, id));
+                user?.apps()
+            }
+            Key::Team(id) => {
+                let team = directory.team(&self.tenant, id).map(|team| team.outline().clone());
+                let leaving = || directory.leaving_team(&self.tenant, id).map(|team| (*team).clone());
+                team.or_else(leaving)?.status.map(|status| status.apps).unwrap_or_default()
+            }
+        };
+        rows.into_iter().find(|row| row.name == self.app.name_any())
     }
 
     /// Those that a user is in by now: they may have joined some while the app was being told of them.

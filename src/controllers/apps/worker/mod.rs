@@ -6,7 +6,11 @@
 
 mod calls;
 
-use std::{collections::BTreeSet, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -52,6 +56,8 @@ pub(super) struct Worker {
     resync: Duration,
     /// Everything is taken away, because the app's object is being deleted.
     leaving: bool,
+    /// What was taken away for that.
+    taken_away: HashSet<Key>,
 
     connected: Option<Connected>,
     /// The app's Secret is read again before the next call, because its token may have been rotated.
@@ -92,6 +98,7 @@ impl Worker {
             context,
             tenant,
             app,
+            taken_away: HashSet::new(),
             connected: None,
             recheck: false,
             outage: None,
@@ -104,10 +111,12 @@ impl Worker {
     }
 
     /// Works until `stop`, or, for an app that is being deleted, until nothing is left to take away. Calls that are under
-    /// way are finished.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    /// way are finished. `before` is what a former worker knew, and what is given back is for the next one: the statuses
+    /// tell it only once they are written.
+    pub(super) async fn run(mut self, before: Rows, stop: CancellationToken) -> Rows {
         let mut changes = self.context.store.directory().subscribe();
         self.load();
+        self.rows.take_over(before);
         self.look_at_everything(Duration::ZERO);
         // Before anything is asked of the app, so that its status never says what an earlier spec was about.
         self.write_status().await;
@@ -142,6 +151,7 @@ impl Worker {
             }
         }
         self.write_status().await;
+        self.rows
     }
 
     /// Takes over what the statuses of users and teams say that the app has.
@@ -279,7 +289,7 @@ impl Worker {
 
     fn is_done(&self) -> bool {
         let left = |state| matches!(state, AppliedState::Granted | AppliedState::Failing);
-        self.queue.under_way() == 0 && !self.rows.iter().any(|(_, row)| left(row.state))
+        self.queue.is_empty() && !self.rows.iter().any(|(_, row)| left(row.state))
     }
 
     async fn write_status(&mut self) {
