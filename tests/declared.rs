@@ -6,8 +6,6 @@
 #[allow(dead_code, reason = "other tests need more of it")]
 mod operator;
 
-use std::time::Duration;
-
 use k8s_openapi::{
     api::{
         coordination::v1::Lease,
@@ -25,9 +23,6 @@ use reqwest::Method;
 use rollcall::api::{DownstreamApp, ScimTenant, ScimTenantSpec, User, names};
 use serde_json::{Value, json};
 
-/// For what has no promise of its own.
-const SOON: Duration = Duration::from_secs(20);
-
 /// An operator with one tenant, whose identity provider we are.
 struct Fixture {
     operator: Operator,
@@ -43,7 +38,7 @@ impl Fixture {
         let tenant = ScimTenant::new("okta", ScimTenantSpec::default());
         tenants.create(&PostParams::default(), &tenant).await.unwrap();
         let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
-        let token = eventually("the tenant's Secret", SOON, || async {
+        let token = eventually("the tenant's Secret", || async {
             let data = secrets.get_opt("okta-default").await.unwrap()?.data?;
             Some(String::from_utf8(data.get("token")?.0.clone()).unwrap())
         });
@@ -71,7 +66,7 @@ impl Fixture {
     }
 
     async fn until_named(&self, user_name: &str, expected: &[&str]) {
-        eventually(&format!("{expected:?} are {user_name}"), SOON, || async {
+        eventually(&format!("{expected:?} are {user_name}"), || async {
             (self.named(user_name).await == expected).then_some(())
         })
         .await;
@@ -101,14 +96,14 @@ impl Fixture {
     }
 
     async fn until_holders_are(&self, expected: &[&str]) {
-        eventually(&format!("{expected:?} have claims"), SOON, || async {
+        eventually(&format!("{expected:?} have claims"), || async {
             (self.holders().await == expected).then_some(())
         })
         .await;
     }
 
     async fn condition(&self, user: &str, type_: &str, status: &str) -> Condition {
-        eventually(&format!("{type_} of {user} is {status}"), SOON, || async {
+        eventually(&format!("{type_} of {user} is {status}"), || async {
             let conditions = self.users.get(user).await.unwrap().status?.conditions;
             conditions.into_iter().find(|it| it.type_ == type_ && it.status == status)
         })
@@ -153,10 +148,8 @@ async fn what_was_declared_while_nobody_led_is_claimed_by_the_next_leader() {
     it.users.delete("gone", &DeleteParams::default()).await.unwrap();
     it.operator.launch().await;
     // Its own claim, and the one that nobody released.
-    eventually("ada has a claim", SOON, || async {
-        it.holders().await.contains(&"ada".to_owned()).then_some(())
-    })
-    .await;
+    eventually("ada has a claim", || async { it.holders().await.contains(&"ada".to_owned()).then_some(()) })
+        .await;
     assert_eq!(it.create("ada@example.com").await.0, 409);
     assert_eq!(it.create("gone@example.com").await.0, 201);
     // Nothing stands in the place of what was declared, so it can be declared again, under another name.
@@ -216,7 +209,7 @@ async fn a_declared_twin_of_a_team_grants_nothing() {
     let spec = json!({"tenantRef": tenant, "displayName": "OPS", "membership": {"count": 1, "added": [eve]}});
     it.apply("Team", "twin", &json!({}), &spec).unwrap();
     let teams: Api<rollcall::api::Team> = Api::namespaced(it.operator.client.clone(), &namespace);
-    eventually("the twin is found out", SOON, || async {
+    eventually("the twin is found out", || async {
         let conditions = teams.get("twin").await.unwrap().status?.conditions;
         conditions.into_iter().find(|it| it.type_ == "NameConflict" && it.status == "True")
     })
@@ -226,13 +219,13 @@ async fn a_declared_twin_of_a_team_grants_nothing() {
     let rbac = json!({"subjects": {"prefix": "okta:"}, "grants": [grant]});
     it.apply("DownstreamApp", "cluster", &json!({}), &json!({"tenantRef": tenant, "rbac": rbac})).unwrap();
     let apps: Api<DownstreamApp> = Api::namespaced(it.operator.client.clone(), &namespace);
-    eventually("the app is in sync", SOON, || async {
+    eventually("the app is in sync", || async {
         let conditions = apps.get("cluster").await.unwrap().status?.conditions;
         conditions.into_iter().find(|it| it.type_ == "Ready" && it.status == "True")
     })
     .await;
     let bindings: Api<RoleBinding> = Api::namespaced(it.operator.client.clone(), &namespace);
-    let subjects = eventually("somebody has the role", SOON, || async {
+    let subjects = eventually("somebody has the role", || async {
         let ours = ListParams::default().labels(names::LABEL_APP);
         let all = bindings.list(&ours).await.unwrap().into_iter();
         let subjects: Vec<Subject> = all.flat_map(|it| it.subjects.unwrap_or_default()).collect();
@@ -293,10 +286,8 @@ async fn what_people_hand_over_is_the_identity_providers_from_its_first_write_on
     it.until_holders_are(&["ada"]).await;
     assert_eq!(it.create("ada@example.com").await.0, 201);
     assert_eq!(it.ask(Method::DELETE, "/Users/ada", Value::Null).await.0, 204);
-    eventually("she is gone", SOON, || async {
-        it.users.get_opt("ada").await.unwrap().is_none().then_some(())
-    })
-    .await;
+    eventually("she is gone", || async { it.users.get_opt("ada").await.unwrap().is_none().then_some(()) })
+        .await;
     it.end().await;
 }
 

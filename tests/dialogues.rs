@@ -10,10 +10,7 @@ mod endpoint;
 #[allow(dead_code, reason = "other tests need more of it")]
 mod operator;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use dialogue::{Dialogue, Parties};
 use endpoint::Endpoint;
@@ -24,9 +21,6 @@ use rollcall::{
     api::{ScimTenant, ScimTenantSpec},
     scim::dialect::Quirk,
 };
-
-/// For what has no promise of its own.
-const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn okta_as_catalogue_apps_speak() {
@@ -108,7 +102,7 @@ async fn tenant(operator: &Operator, name: &str, spec: &ScimTenantSpec) -> Endpo
     let secrets: Api<Secret> = Api::namespaced(operator.client.clone(), &operator.namespace);
     let tenant = ScimTenant::new(name, spec.clone());
     tenants.create(&PostParams::default(), &tenant).await.unwrap();
-    let endpoint = eventually("the tenant's Secret", SOON, || async {
+    let endpoint = eventually("the tenant's Secret", || async {
         let data = secrets.get_opt(&format!("{name}-default")).await.unwrap()?.data?;
         let read = |key| Some(String::from_utf8(data.get(key)?.0.clone()).unwrap());
         Some(Endpoint { url: read("url")?, token: read("token")? })

@@ -24,10 +24,10 @@ use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-const TERM: Duration = Duration::from_secs(3);
+const TERM: Duration = Duration::from_secs(6);
 
 /// A machine that builds may be slow.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_mins(1);
 
 /// One candidate, and what it tells of its leaderships.
 struct Running {

@@ -7,8 +7,6 @@
 #[allow(dead_code, reason = "other tests need more of it")]
 mod operator;
 
-use std::time::Duration;
-
 use argon2::{Argon2, PasswordVerifier};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::{
@@ -22,12 +20,6 @@ use kube::{
 use operator::{Operator, eventually, plane};
 use rollcall::api::{PasswordPolicy, ScimTenant, ScimTenantSpec};
 use serde_json::{Value, json};
-
-/// For what has no promise of its own.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Kubernetes' garbage collector looks for kinds that are new to it every 30 s.
-const COLLECTED_WITHIN: Duration = Duration::from_mins(2);
 
 const CLEAR: &str = "correct-horse-battery";
 const NEW: &str = "staple-and-another";
@@ -52,9 +44,9 @@ impl Fixture {
             let text = |key| Some(String::from_utf8(data.get(key)?.0.clone()).unwrap());
             Some((text("url")?, text("token")?))
         };
-        let (url, token) = eventually("the tenant's Secret", SOON, read).await;
+        let (url, token) = eventually("the tenant's Secret", read).await;
         let it = Self { operator, secrets, url, token };
-        eventually("the token works", SOON, || async {
+        eventually("the token works", || async {
             (it.send("GET", "/Users", Value::Null).await.0 == 200).then_some(())
         })
         .await;
@@ -157,10 +149,8 @@ async fn of_a_password_only_a_hash_is_kept_and_only_in_its_secret() {
     it.is_nowhere();
 
     assert_eq!(it.send("DELETE", &path, Value::Null).await.0, 204);
-    eventually("the Secret goes with the user", COLLECTED_WITHIN, || async {
-        it.secret(&id).await.is_none().then_some(())
-    })
-    .await;
+    eventually("the Secret goes with the user", || async { it.secret(&id).await.is_none().then_some(()) })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,11 +175,11 @@ async fn a_user_whose_hash_can_not_be_stored_is_not_created() {
         ..ResourceQuota::default()
     };
     quotas.create(&PostParams::default(), &none).await.unwrap();
-    eventually("the quota holds", SOON, || async { quotas.get("none").await.unwrap().status?.used }).await;
+    eventually("the quota holds", || async { quotas.get("none").await.unwrap().status?.used }).await;
     assert_eq!(it.send("POST", "/Users", ada(CLEAR)).await.0, 503);
     assert_eq!(it.send("GET", "/Users", Value::Null).await.1["totalResults"], 0);
     quotas.delete("none", &DeleteParams::default()).await.unwrap();
-    let id = eventually("the same request succeeds", SOON, || async {
+    let id = eventually("the same request succeeds", || async {
         let (status, body) = it.send("POST", "/Users", ada(CLEAR)).await;
         (status == 201).then(|| body["id"].as_str().unwrap().to_owned())
     })

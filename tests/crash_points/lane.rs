@@ -23,9 +23,6 @@ use crate::{
     scim::{Scim, named, patch, user},
 };
 
-/// How long anything may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(1);
-
 /// How long a name may be blocked by what a crash has left.
 const FREE_WITHIN: Duration = Duration::from_mins(1);
 
@@ -93,7 +90,7 @@ impl Site {
 
     /// Sends a request as an identity provider does: it tries again when there is no answer, or 503.
     pub async fn push(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        eventually(&format!("{method} {path} is answered"), PATIENCE, || async {
+        eventually(&format!("{method} {path} is answered"), || async {
             let answer = self.scim.send(method.clone(), path, &body).await;
             if answer.is_none() {
                 self.up.subscribe().wait_for(|up| *up).await.unwrap();
@@ -190,7 +187,7 @@ impl Site {
         let subject = |name: &&str| format!("okta:{name}");
         let asked: BTreeSet<String> = asked.iter().map(subject).collect();
         let expected: BTreeSet<String> = expected.iter().map(subject).collect();
-        eventually(&format!("of {asked:?} the app lets in {expected:?}"), PATIENCE, || async {
+        eventually(&format!("of {asked:?} the app lets in {expected:?}"), || async {
             let seen = self.subjects().await;
             (asked.intersection(&seen).cloned().collect::<BTreeSet<_>>() == expected).then_some(())
         })
@@ -203,7 +200,7 @@ impl Site {
 
     /// Waits until the object's status says that the app has its present revision in this state.
     pub async fn until_row<K: Applied>(&self, id: &str, state: AppliedState) {
-        eventually(&format!("the app has {id} as {state:?}"), PATIENCE, || async {
+        eventually(&format!("the app has {id} as {state:?}"), || async {
             let object = self.api::<K>().get(id).await.unwrap();
             let row = object.rows().iter().find(|row| row.name == APP)?;
             (row.state == state && row.revision == object.meta().generation).then_some(())
@@ -213,7 +210,7 @@ impl Site {
 
     /// Waits until the object is gone for good.
     pub async fn until_gone<K: Stored>(&self, id: &str) {
-        eventually(&format!("{id} is gone"), PATIENCE, || async {
+        eventually(&format!("{id} is gone"), || async {
             self.api::<K>().get_opt(id).await.unwrap().is_none().then_some(())
         })
         .await;

@@ -8,7 +8,7 @@ use rollcall::api::{MembershipSlice, Team, names};
 use serde_json::{Value, json};
 
 use crate::{
-    lane::{PATIENCE, Site},
+    lane::Site,
     operator::eventually,
     scim::{group, patch, refs},
     sweep::Operation,
@@ -122,7 +122,7 @@ async fn until_slices(site: &Site, group: &Group, expected: usize) {
     let team: Team = site.api().get(&group.id).await.unwrap();
     assert_eq!(team.spec.membership.slices.len(), expected);
     let labels = format!("{}={}", names::LABEL_TEAM, group.id);
-    eventually("old slices are gone", PATIENCE, || async {
+    eventually("old slices are gone", || async {
         let there = site.all::<MembershipSlice>(&labels).await.len();
         (there == expected || site.proxy.has_cut()).then_some(())
     })

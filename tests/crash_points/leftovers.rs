@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    lane::{Lane, PATIENCE, Site},
+    lane::{Lane, Site},
     operator::eventually,
 };
 
@@ -46,7 +46,7 @@ impl Auditor {
     /// Every user and every team has the claim on its name, by the rules of the leader who repairs what a restore lost.
     pub async fn every_name_is_claimed(&self) {
         let names = Names::new(self.store.clone());
-        eventually("every name is claimed", PATIENCE, || async {
+        eventually("every name is claimed", || async {
             names.without_claim(&self.namespaces).await.unwrap().is_empty().then_some(())
         })
         .await;

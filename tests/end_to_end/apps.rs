@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     operator::{eventually, plane},
-    world::{PATIENCE, PROMPTLY, Server, World, kubectl},
+    world::{Server, World, kubectl},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +43,7 @@ async fn a_push_from_okta_reaches_every_app_and_a_deactivation_reaches_them_prom
         let row = world.row("user", &ada, app, |row| row["state"] == "Revoked").await;
         assert_eq!(row["revision"], 2, "{row}");
     }
-    eventually("the user's status sums it up", PATIENCE, || async {
+    eventually("the user's status sums it up", || async {
         (world.object("user", &ada).await["status"]["summary"] == "3/3").then_some(())
     })
     .await;
@@ -78,7 +78,7 @@ async fn membership_follows_every_change_of_a_group() {
 
     world.send(Method::DELETE, &group, Value::Null).await;
     world.until_can_view("move-bob", false).await;
-    eventually("the team is gone once every app has revoked", PATIENCE, || async {
+    eventually("the team is gone once every app has revoked", || async {
         world.object("team", &team).await.is_null().then_some(())
     })
     .await;
@@ -115,9 +115,8 @@ async fn drift_is_repaired_and_what_is_not_ours_stays() {
     let deactivate = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{"op": "replace", "path": "active", "value": false}]});
     chat.change(Method::PATCH, &path, deactivate).await;
-    eventually("the binding is back", PATIENCE, || async { world.can_view("drift-ada").await.then_some(()) })
-        .await;
-    eventually("the account is active again", PATIENCE, || async {
+    eventually("the binding is back", || async { world.can_view("drift-ada").await.then_some(()) }).await;
+    eventually("the account is active again", || async {
         (chat.account("drift-ada").await["active"] == true).then_some(())
     })
     .await;
@@ -166,7 +165,7 @@ async fn a_suspended_app_neither_grants_nor_revokes_until_it_goes_on() {
     assert!(world.can_view("pause-ada").await && !world.can_view("pause-bob").await);
 
     world.rbac_app("cluster", json!({"suspend": false})).await;
-    eventually("it goes on", PROMPTLY, || async {
+    eventually("it goes on", || async {
         (!world.can_view("pause-ada").await && world.can_view("pause-bob").await).then_some(())
     })
     .await;

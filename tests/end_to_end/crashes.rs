@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     operator::eventually,
-    world::{PATIENCE, Scim, Server, World, user},
+    world::{Scim, Server, World, user},
 };
 
 /// How often the operator is killed.
@@ -46,7 +46,7 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
     for kill in 0..KILLS {
         // Each life ends after some more people have come, so the cut falls into the middle of the work.
         let enough = (kill + 1) * 12;
-        eventually("more people are acknowledged", PATIENCE, || async {
+        eventually("more people are acknowledged", || async {
             (acknowledged.lock().unwrap().len() >= enough).then_some(())
         })
         .await;
@@ -76,7 +76,7 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
     assert!(missing.is_empty(), "acknowledged as members and lost: {missing:?}");
 
     let expected = members.len();
-    eventually("the app has exactly these members", PATIENCE, || async {
+    eventually("the app has exactly these members", || async {
         let remote = chat.group("crash-team").await["members"].as_array().map_or(0, Vec::len);
         (remote == expected).then_some(())
     })

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     fault_proxy::{Fault, Seen},
     operator::eventually,
-    world::{PATIENCE, Server, World, apply, reason},
+    world::{Server, World, apply, reason},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn faults_of_every_kind_are_outlived_and_remove_nothing() {
         let found = chat.get(&format!("/Users?filter=userName%20eq%20%22{name}%22")).await;
         assert_eq!(found["totalResults"], 1, "nobody twice: {name}");
     }
-    eventually("everything is in sync again", PATIENCE, || async {
+    eventually("everything is in sync again", || async {
         let status = world.object("downstreamapp", "chat").await["status"].clone();
         (reason(&status) == "InSync").then_some(())
     })
@@ -98,7 +98,7 @@ async fn who_joins_a_team_before_the_app_has_their_account_is_in_the_group_once_
     chat.proxy.fail_next(Method::POST, Fault::Hang);
     let grace = world.user("late-grace").await;
     let asked = |seen: &Seen| seen.method == Method::POST && seen.body["userName"] == "late-grace";
-    eventually("the app is asked for an account", PATIENCE, || async {
+    eventually("the app is asked for an account", || async {
         chat.proxy.writes().iter().any(asked).then_some(())
     })
     .await;

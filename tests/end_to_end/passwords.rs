@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     fault_proxy::Seen,
     operator::eventually,
-    world::{PATIENCE, Server, World, apply, id as new_id, kubectl, reason, user},
+    world::{Server, World, apply, id as new_id, kubectl, reason, user},
 };
 
 const CLEAR: &str = "correct-horse-battery-9A!";
@@ -27,7 +27,7 @@ async fn policy(world: &World, policy: &str) {
     apply(&json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "ScimTenant",
         "metadata": {"name": "okta", "namespace": world.namespace()}, "spec": {"passwords": policy}}))
     .await;
-    eventually("the tenant's rule is known", PATIENCE, || async {
+    eventually("the tenant's rule is known", || async {
         let (_, config) = world.try_send(Method::GET, "/ServiceProviderConfig", &Value::Null).await?;
         (config["changePassword"]["supported"] == (policy == "Hash")).then_some(())
     })
@@ -77,7 +77,7 @@ async fn entries(world: &World, id: &str) -> Vec<String> {
 
 /// Waits until no copy is left that could be opened, and nobody is told of one.
 async fn until_dropped(world: &World, id: &str) {
-    eventually("the sealed password is dropped", PATIENCE, || async {
+    eventually("the sealed password is dropped", || async {
         let annotations = world.object("user", id).await["metadata"]["annotations"].clone();
         let is_offered = annotations.get(OFFER).is_some();
         (!is_offered && !entries(world, id).await.contains(&"sealed".to_owned())).then_some(())
@@ -157,7 +157,7 @@ async fn signs_in(canaille: &Server, name: &str, password: &str) -> bool {
     let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
     // Canaille's tokens of one second are the same, and its database refuses the second one: that says nothing of the
     // password.
-    eventually("Canaille accepts or refuses a password", PATIENCE, || async {
+    eventually("Canaille accepts or refuses a password", || async {
         let answer: Value = request.try_clone()?.send().await.unwrap().json().await.unwrap();
         match answer["error"].as_str() {
             None => Some(answer["access_token"].is_string()),
@@ -259,7 +259,7 @@ async fn a_waiting_password_is_dropped_with_the_rule_and_with_the_user() {
     change(&world, &id, NEW).await;
     assert_eq!(entries(&world, &id).await, ["argon2id", "offer", "sealed"]);
     world.send(Method::DELETE, &format!("/Users/{id}"), Value::Null).await;
-    eventually("no sealed password is left", PATIENCE, || async {
+    eventually("no sealed password is left", || async {
         (!entries(&world, &id).await.contains(&"sealed".to_owned())).then_some(())
     })
     .await;

@@ -12,12 +12,6 @@ use crate::{
     operator::{Operator, eventually, plane},
 };
 
-/// How soon access must follow from a request, as the design promises.
-pub const PROMPTLY: Duration = Duration::from_secs(5);
-
-/// How long anything else may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
-
 /// A namespace with an operator, a tenant `okta`, and the namespace `<namespace>-shop` for role bindings.
 pub struct World {
     pub operator: Operator,
@@ -45,7 +39,7 @@ impl World {
         .await;
         let read = |key: &'static str| {
             let namespace = namespace.clone();
-            eventually("the tenant has its Secret", PATIENCE, move || {
+            eventually("the tenant has its Secret", move || {
                 let namespace = namespace.clone();
                 async move { secret(&namespace, "okta-default", key).await }
             })
@@ -53,7 +47,7 @@ impl World {
         let (url, token) = (read("url").await, read("token").await);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let world = Self { operator, scim: Scim { url, token, http } };
-        eventually("the token is accepted", PATIENCE, || async {
+        eventually("the token is accepted", || async {
             (world.try_send(Method::GET, "/Users?count=0", &Value::Null).await?.0 == 200).then_some(())
         })
         .await;
@@ -146,7 +140,7 @@ impl World {
 
     /// Waits until an app's row in an object's status is as `expected` says.
     pub async fn row(&self, kind: &str, name: &str, app: &str, expected: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("{kind} {name} says what {app} has"), PATIENCE, || async {
+        eventually(&format!("{kind} {name} says what {app} has"), || async {
             let object = self.object(kind, name).await;
             let rows = object["status"]["apps"].as_array().cloned().unwrap_or_default();
             rows.into_iter().find(|row| row["name"] == app && expected(row))
@@ -156,7 +150,7 @@ impl World {
 
     /// Waits until an app's status is as `expected` says.
     pub async fn app_status(&self, app: &str, expected: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("the status of {app}"), PATIENCE, || async {
+        eventually(&format!("the status of {app}"), || async {
             let status = self.object("downstreamapp", app).await["status"].clone();
             expected(&status).then_some(status)
         })
@@ -170,7 +164,7 @@ impl World {
     }
 
     pub async fn until_can_view(&self, user_name: &str, expected: bool) {
-        eventually(&format!("{user_name} can view the shop: {expected}"), PROMPTLY, || async {
+        eventually(&format!("{user_name} can view the shop: {expected}"), || async {
             (self.can_view(user_name).await == expected).then_some(())
         })
         .await;
@@ -261,14 +255,14 @@ impl Server {
     }
 
     pub async fn until_active(&self, user_name: &str, expected: bool) {
-        eventually(&format!("{user_name} is active at the app: {expected}"), PROMPTLY, || async {
+        eventually(&format!("{user_name} is active at the app: {expected}"), || async {
             (self.account(user_name).await["active"] == expected).then_some(())
         })
         .await;
     }
 
     pub async fn until_members(&self, group: &str, expected: &[&str]) {
-        eventually(&format!("{group} has {expected:?} at the app"), PATIENCE, || async {
+        eventually(&format!("{group} has {expected:?} at the app"), || async {
             (self.members(group).await == expected).then_some(())
         })
         .await;

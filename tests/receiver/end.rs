@@ -40,5 +40,5 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     assert_eq!(answer(request).await.status(), 200);
     let before = Instant::now();
     receiver.stop().await;
-    assert!(before.elapsed() < Duration::from_secs(5), "it took {:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(15), "it took {:?}", before.elapsed());
 }

@@ -13,9 +13,6 @@ use serde_json::{Value, json};
 
 use crate::operator::eventually;
 
-/// How long a tenant may take on a busy machine until it can be used.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// Where a tenant is reached, and a token for it.
 #[derive(Clone, Debug)]
 pub struct Scim {
@@ -32,7 +29,7 @@ impl Scim {
         let tenant = ScimTenant { metadata, spec: ScimTenantSpec::default(), status: None };
         tenants.create(&PostParams::default(), &tenant).await.unwrap();
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        let (url, token) = eventually("the tenant has its Secret", PATIENCE, || async {
+        let (url, token) = eventually("the tenant has its Secret", || async {
             let data = secrets.get_opt("okta-default").await.unwrap()?.data?;
             let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
             Some((text("url")?, text("token")?))
@@ -40,7 +37,7 @@ impl Scim {
         .await;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let scim = Self { url, token, http };
-        eventually("the token is accepted", PATIENCE, || async {
+        eventually("the token is accepted", || async {
             (scim.send(Method::GET, "/Users?count=0", &Value::Null).await?.0 == 200).then_some(())
         })
         .await;

@@ -16,9 +16,6 @@ use crate::{
 /// How long a replica that has died is waited for.
 const LEASE: &str = "3s";
 
-/// How long it may take until everything is well again.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// One operator.
 pub struct Replica {
     operator: Mutex<Operator>,
@@ -109,7 +106,7 @@ impl Replica {
 
     pub async fn until_ready(&self) {
         let ready = format!("{}/readyz", self.admin);
-        eventually("a replica is ready", PATIENCE, || async {
+        eventually("a replica is ready", || async {
             let answer = reqwest::get(&ready).await.ok()?;
             answer.status().is_success().then_some(())
         })
