@@ -103,6 +103,19 @@ impl Fixture {
         self.http.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
     }
 
+    /// Sends a request with a body.
+    async fn send(
+        &self,
+        token: &str,
+        method: reqwest::Method,
+        url: String,
+        body: serde_json::Value,
+    ) -> reqwest::Response {
+        let request = self.http.request(method, url).bearer_auth(token);
+        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        request.send().await.unwrap()
+    }
+
     async fn answers(&self, token: &str, status: u16) {
         eventually(&format!("a request is answered {status}"), || async {
             (self.status(token, "Users").await == status).then_some(())
@@ -445,11 +458,7 @@ async fn what_a_client_does_its_own_way_is_shown_once_in_the_status() {
     let token = fixture.token("okta-default").await;
     fixture.answers(&token, 200).await;
     let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
-    let send = |method: reqwest::Method, url: String, body: serde_json::Value| {
-        let request = fixture.http.request(method, url).bearer_auth(&token);
-        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
-        async { request.send().await.unwrap() }
-    };
+    let send = |method, url: String, body| fixture.send(&token, method, url, body);
     let created = send(reqwest::Method::POST, users.clone(), json!({ "schemas": [], "userName": "ada" }));
     let created: serde_json::Value = serde_json::from_str(&created.await.text().await.unwrap()).unwrap();
     let id = created["id"].as_str().unwrap();
@@ -513,11 +522,7 @@ async fn values_that_were_shared_before_they_had_to_be_unique_are_counted_in_the
     let token = fixture.token("okta-default").await;
     fixture.answers(&token, 200).await;
     let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
-    let send = |method: reqwest::Method, url: String, body: serde_json::Value| {
-        let request = fixture.http.request(method, url).bearer_auth(&token);
-        let request = request.header("Content-Type", "application/scim+json").body(body.to_string());
-        async { request.send().await.unwrap() }
-    };
+    let send = |method, url: String, body| fixture.send(&token, method, url, body);
     let shared = |status: &'static str| {
         let fixture = &fixture;
         async move {

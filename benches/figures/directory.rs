@@ -1,4 +1,4 @@
-//! A directory of 100,000 people in memory, as the store has them after it has read them from the API server.
+//! A directory of many people in memory, as the store has them after it has read them from the API server.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rollcall::{
 };
 use serde_json::json;
 
-/// How many people there are.
+/// How many people there are, unless it is about more.
 pub const PEOPLE: usize = 100_000;
 
 /// The tenant that they are in.
@@ -21,10 +21,10 @@ pub fn id(number: usize) -> String {
     format!("0199d5a0-{:04x}-7000-8000-{number:012x}", number >> 8)
 }
 
-/// Everybody.
-pub fn directory() -> Directory {
+/// So many people.
+pub fn directory(people: usize) -> Directory {
     let directory = Directory::default();
-    for number in 0..PEOPLE {
+    for number in 0..people {
         directory.put_user(Arc::new(person(number)));
     }
     directory

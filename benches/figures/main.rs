@@ -11,6 +11,7 @@
     reason = "a benchmark fails by panicking, prints, and counts to a few millions at most"
 )]
 
+mod access;
 mod coalesce;
 mod directory;
 mod fair;
@@ -18,6 +19,7 @@ mod gauge;
 mod growth;
 mod load;
 mod memory;
+mod million;
 mod mixed;
 mod people;
 mod protocol;
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
     if selection.has("protocol") {
         protocol::measure(&mut table);
     }
+    million::measure(&mut table, &selection).unwrap();
+    access::measure(&mut table, &selection).unwrap();
     coalesce::measure(&mut table, &selection).unwrap();
     scale::measure(&mut table, &selection).unwrap();
     table.print();

@@ -23,6 +23,9 @@ const NAMESPACE: &str = "scale";
 /// Where a bare client puts objects that no operator looks at.
 pub const BARE: &str = "bare";
 
+/// What the chart is told: roles may be granted anywhere.
+const RIGHTS: &str = "rbac: {enabled: true, clusterWide: true, bindableRoles: [view]}";
+
 /// How long anything may take to come up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -170,6 +173,6 @@ fn prepare() -> Result<(ControlPlane, PathBuf), Failure> {
     for namespace in [NAMESPACE, BARE] {
         plane.kubectl(&["create", "namespace", namespace])?;
     }
-    let kubeconfig = Release::new(&plane, NAMESPACE, NAMESPACE, "").grant()?.kubeconfig;
+    let kubeconfig = Release::new(&plane, NAMESPACE, NAMESPACE, RIGHTS).grant()?.kubeconfig;
     Ok((plane, kubeconfig))
 }

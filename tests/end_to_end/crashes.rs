@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::{
     operator::eventually,
-    world::{Scim, Server, World, user},
+    scim::Scim,
+    world::{Server, World, user},
 };
 
 /// How often the operator is killed.
@@ -89,12 +90,12 @@ async fn an_operator_that_is_killed_again_and_again_loses_and_doubles_nothing() 
 /// team. What is acknowledged is remembered.
 async fn push(scim: &Scim, name: &str, team: &str, acknowledged: &Mutex<BTreeSet<(String, String)>>) {
     let id = loop {
-        match scim.try_send(Method::POST, "/Users", &user(name)).await {
+        match scim.send(Method::POST, "/Users", &user(name)).await {
             Some((201, created)) => break created["id"].as_str().unwrap().to_owned(),
             // An earlier attempt was stored, and its answer was lost.
             Some((409, _)) => {
                 let found = format!("/Users?filter=userName%20eq%20%22{name}%22");
-                if let Some((200, list)) = scim.try_send(Method::GET, &found, &Value::Null).await
+                if let Some((200, list)) = scim.send(Method::GET, &found, &Value::Null).await
                     && let Some(id) = list["Resources"][0]["id"].as_str()
                 {
                     break id.to_owned();
@@ -108,7 +109,7 @@ async fn push(scim: &Scim, name: &str, team: &str, acknowledged: &Mutex<BTreeSet
     let add = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": [{"op": "add", "path": "members", "value": [{"value": id}]}]});
     loop {
-        match scim.try_send(Method::PATCH, &format!("/Groups/{team}"), &add).await {
+        match scim.send(Method::PATCH, &format!("/Groups/{team}"), &add).await {
             Some((200 | 204, _)) => break,
             Some((503, _)) | None => tokio::time::sleep(Duration::from_millis(50)).await,
             Some((status, answer)) => panic!("{status} {answer}"),

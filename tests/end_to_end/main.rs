@@ -11,6 +11,9 @@ mod fault_proxy;
 #[allow(dead_code, reason = "each test binary uses its part of this")]
 #[path = "../support/operator.rs"]
 mod operator;
+#[allow(dead_code, reason = "each test binary uses its part of this")]
+#[path = "../support/scim.rs"]
+mod scim;
 
 mod apps;
 mod crashes;

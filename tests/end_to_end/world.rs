@@ -1,6 +1,6 @@
 //! One tenant, one operator, the apps behind it, and what a test asks of them.
 
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
 
 use reqwest::Method;
 use rollcall_dev::peers::{Peer, canaille_server, scim2_server, scimmy};
@@ -10,20 +10,13 @@ use crate::{
     access,
     fault_proxy::FaultProxy,
     operator::{Operator, eventually, plane},
+    scim::{self, Scim},
 };
 
 /// A namespace with an operator, a tenant `okta`, and the namespace `<namespace>-shop` for role bindings.
 pub struct World {
     pub operator: Operator,
     pub scim: Scim,
-}
-
-/// A tenant's SCIM service, as an identity provider has it.
-#[derive(Clone)]
-pub struct Scim {
-    url: String,
-    token: String,
-    http: reqwest::Client,
 }
 
 impl World {
@@ -34,24 +27,8 @@ impl World {
         let namespace = operator.namespace.clone();
         let shop = format!("{namespace}-shop");
         kubectl(&["create", "namespace", &shop]).await;
-        apply(&json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "ScimTenant",
-            "metadata": {"name": "okta", "namespace": namespace}, "spec": {}}))
-        .await;
-        let read = |key: &'static str| {
-            let namespace = namespace.clone();
-            eventually("the tenant has its Secret", move || {
-                let namespace = namespace.clone();
-                async move { secret(&namespace, "okta-default", key).await }
-            })
-        };
-        let (url, token) = (read("url").await, read("token").await);
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let world = Self { operator, scim: Scim { url, token, http } };
-        eventually("the token is accepted", || async {
-            (world.try_send(Method::GET, "/Users?count=0", &Value::Null).await?.0 == 200).then_some(())
-        })
-        .await;
-        world
+        let scim = Scim::connect(&operator.client, &namespace).await;
+        Self { operator, scim }
     }
 
     pub fn namespace(&self) -> &str {
@@ -70,7 +47,7 @@ impl World {
 
     /// Sends a SCIM request. `None` if there is no answer.
     pub async fn try_send(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
-        self.scim.try_send(method, path, body).await
+        self.scim.send(method, path, body).await
     }
 
     /// Sends a SCIM request that must succeed.
@@ -87,15 +64,12 @@ impl World {
 
     /// Creates a group; gives back the id.
     pub async fn group(&self, name: &str, members: &[&str]) -> String {
-        let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
-        let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:Group"]);
-        let body = json!({"schemas": schemas, "displayName": name, "members": members});
-        id(&self.send(Method::POST, "/Groups", body).await)
+        let members: Vec<String> = members.iter().map(|&id| id.to_owned()).collect();
+        id(&self.send(Method::POST, "/Groups", scim::group(name, &members)).await)
     }
 
     pub async fn patch(&self, path: &str, operations: Value) {
-        let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:PatchOp"]);
-        self.send(Method::PATCH, path, json!({"schemas": schemas, "Operations": operations})).await;
+        self.send(Method::PATCH, path, scim::patch(&operations)).await;
     }
 
     pub async fn deactivate(&self, user: &str) {
@@ -168,20 +142,6 @@ impl World {
             (self.can_view(user_name).await == expected).then_some(())
         })
         .await;
-    }
-}
-
-impl Scim {
-    /// Sends a SCIM request. `None` if there is no answer.
-    pub async fn try_send(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
-        if !body.is_null() {
-            request = request.header("content-type", "application/scim+json").body(body.to_string());
-        }
-        let answer = request.timeout(Duration::from_secs(40)).send().await.ok()?;
-        let status = answer.status().as_u16();
-        let text = answer.text().await.ok()?;
-        Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 }
 
@@ -298,10 +258,4 @@ pub async fn kubectl(arguments: &[&str]) -> String {
 pub async fn apply(object: &Value) {
     let text = object.to_string();
     tokio::task::spawn_blocking(move || plane().apply(&text).unwrap()).await.unwrap();
-}
-
-async fn secret(namespace: &str, name: &str, key: &str) -> Option<String> {
-    let template = format!("--template={{{{with .data}}}}{{{{.{key} | base64decode}}}}{{{{end}}}}");
-    let value = kubectl(&["get", "secret", name, "-n", namespace, "--ignore-not-found", &template]).await;
-    (!value.is_empty() && value != "<no value>").then_some(value)
 }
