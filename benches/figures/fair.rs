@@ -32,7 +32,7 @@ const ROUNDS: usize = 3;
 
 /// Whose work is counted.
 const WORKERS: [&str; 5] =
-    ["the operator", "the API server", "etcd", "the generator of the load", "of the flood"];
+    ["the operator", "the API server", "etcd", "the generator of the load", "the generator of the flood"];
 
 /// What was seen of the load in one of the three surroundings.
 #[derive(Default)]
@@ -43,6 +43,9 @@ struct Phase {
     /// What was answered to the flood: let through, and refused.
     answered: [usize; 2],
 }
+
+/// Reads or writes, of what was seen.
+type Times = fn(&Seen) -> &Vec<Duration>;
 
 /// Who is flooded.
 #[derive(Clone)]
@@ -97,8 +100,7 @@ pub async fn measure(
 fn tell(table: &mut Table, phases: &[Phase; 3], time: Duration) {
     let seconds = time.as_secs_f64();
     let [alone, beside, control] = phases;
-    let kinds: [(&str, fn(&Seen) -> &Vec<Duration>); 2] =
-        [("reads", |seen| &seen.reads), ("writes", |seen| &seen.writes)];
+    let kinds: [(&str, Times); 2] = [("reads", |seen| &seen.reads), ("writes", |seen| &seen.writes)];
     for (kind, of) in kinds {
         let [alone, beside, control] = [alone, beside, control].map(|phase| median(&phase.seen, of));
         let figure = format!("p99 of {kind} beside a tenant with {FLOOD} requests/s");
@@ -120,7 +122,7 @@ fn tell(table: &mut Table, phases: &[Phase; 3], time: Duration) {
 
 /// Seconds that each worker has worked so far. That of the flood's generator is known when it ends.
 fn workers(system: &System) -> Result<[f64; WORKERS.len()], Failure> {
-    let plane = |component| Ok::<f64, Failure>(worked(system.plane.pid(component)?)?);
+    let plane = |component| -> Result<f64, Failure> { worked(system.plane.pid(component)?) };
     let operator = worked(system.operator.pid()?)?;
     Ok([operator, plane(Component::ApiServer)?, plane(Component::Etcd)?, worked(id())?, 0.0])
 }
@@ -160,7 +162,7 @@ fn thread_worked() -> Result<f64, Failure> {
 }
 
 /// The median of the p99 of each turn, in milliseconds.
-fn median(turns: &[Seen], of: fn(&Seen) -> &Vec<Duration>) -> f64 {
+fn median(turns: &[Seen], of: Times) -> f64 {
     let mut all: Vec<Duration> = turns.iter().map(|seen| p99(of(seen))).collect();
     all.sort_unstable();
     eprintln!("  {all:.1?}");
