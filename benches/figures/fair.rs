@@ -1,13 +1,21 @@
-//! What one tenant notices of another one that floods: the mixed load of one tenant, by turns alone and beside the flood.
+//! What one tenant notices of another one that floods: the mixed load of one tenant, by turns alone, beside the flood, and
+//! beside the same flood of somebody else's server. Of what was seen in each turn, the median of the turns counts.
+//!
+//! The last one is the control: generators, servers and kernel share a machine of a few cores, so a flood costs the one
+//! who does not flood something whoever is flooded. The flood waits for answers, as any client does that has only so many
+//! connections: what a server lets wait, it is not asked again meanwhile.
 
-use std::time::{Duration, Instant};
+use std::{fs, process::id, time::Duration};
 
+use rollcall_dev::{Component, peers};
 use serde_json::json;
 use tokio::{runtime::Builder, task::JoinHandle};
 
 use crate::{
-    load::{Ask, Failure},
+    gauge::worked,
+    load::{Ask, Failure, Paced},
     mixed::{self, Seen},
+    rivals,
     system::{System, Tenant},
     table::Table,
 };
@@ -19,8 +27,32 @@ const CONNECTIONS: usize = 1024;
 /// Users of these numbers nobody else creates.
 const FIRST: usize = 4_000_000;
 
-/// How often the two take turns.
+/// How often the three take turns.
 const ROUNDS: usize = 3;
+
+/// Whose work is counted.
+const WORKERS: [&str; 5] =
+    ["the operator", "the API server", "etcd", "the generator of the load", "the generator of the flood"];
+
+/// What was seen of the load in one of the three surroundings.
+#[derive(Default)]
+struct Phase {
+    seen: Vec<Seen>,
+    /// Seconds of each of the workers.
+    work: [f64; WORKERS.len()],
+    /// What was answered to the flood: let through, and refused.
+    answered: [usize; 2],
+}
+
+/// Reads or writes, of what was seen.
+type Times = fn(&Seen) -> &Vec<Duration>;
+
+/// Who is flooded.
+#[derive(Clone)]
+struct Flood {
+    tenant: Tenant,
+    ids: Vec<String>,
+}
 
 pub async fn measure(
     table: &mut Table,
@@ -32,53 +64,111 @@ pub async fn measure(
     let loud = system.tenant("loud").await?;
     loud.create(0..100).await?;
     let ids = loud.ids("/Users").await?;
-    let count = (FLOOD * time.as_secs_f64()) as usize;
-    let (mut alone, mut beside, mut passed) = (Seen::default(), Seen::default(), Vec::new());
+    let (other, _peer) = rivals::start(peers::elimity).await?;
+    let floods = [None, Some(Flood { tenant: loud, ids: ids.clone() }), Some(Flood { tenant: other, ids })];
+    let mut phases: [Phase; 3] = Default::default();
+    // Whatever was before, an API server that has just stored a lot goes on with it for a while.
+    mixed::load(tenant, people, teams, FIRST, time).await?;
     for round in 0..ROUNDS {
-        let first = FIRST + 2 * round * 100_000;
-        alone.add(mixed::load(tenant, people, teams, first, time).await?);
-        let flood = flood(loud.clone(), ids.clone(), count);
-        beside.add(mixed::load(tenant, people, teams, first + 100_000, time).await?);
-        passed.push(flood.await??);
+        for (turn, (phase, flood)) in phases.iter_mut().zip(&floods).enumerate() {
+            let first = FIRST + (3 * round + turn + 1) * 100_000;
+            let before = workers(system)?;
+            let flood = flood.clone().map(|flood| flood.start(time));
+            phase.seen.push(mixed::load(tenant, people, teams, first, time).await?);
+            let mut work = workers(system)?;
+            for (after, before) in work.iter_mut().zip(before) {
+                *after -= before;
+            }
+            if let Some(flood) = flood {
+                let (answers, worked) = flood.await??;
+                let refused = answers.iter().filter(|it| it.status == 429).count();
+                phase.answered[0] += answers.len() - refused;
+                phase.answered[1] += refused;
+                // Both generators are in this process.
+                work[3] -= worked;
+                work[4] = worked;
+            }
+            for (sum, more) in phase.work.iter_mut().zip(work) {
+                *sum += more;
+            }
+        }
     }
-    for (figure, one, other) in
-        [("reads", &alone.reads, &beside.reads), ("writes", &alone.writes, &beside.writes)]
-    {
-        let figure = format!("p99 of {figure} beside a tenant with {FLOOD} requests/s");
-        let (alone, beside) = (p99(one.clone()), p99(other.clone()));
-        table.at_most_times(&figure, 1.1, beside, ("alone", alone), "ms");
-    }
-    table.at_most("  answers of 5xx or 429 to who does not flood", 0.0, beside.refused as f64, "");
-    table.note("  of the flood, what is let through", passed.iter().sum::<f64>() / ROUNDS as f64, "/s");
+    tell(table, &phases, time * ROUNDS as u32);
     Ok(())
 }
 
-/// Floods from a thread of its own, so that the generator of the other load is not what is slow; gives back how many
-/// requests were let through a second: who floods has to wait, too.
-fn flood(loud: Tenant, ids: Vec<String>, count: usize) -> JoinHandle<Result<f64, Failure>> {
-    tokio::task::spawn_blocking(move || {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let flood = loud.server.paced(CONNECTIONS, FLOOD, count, |number| ask(&loud, &ids, number));
-        let started = Instant::now();
-        let passed = runtime.block_on(flood)?.iter().filter(|it| it.status < 400).count();
-        Ok(passed as f64 / started.elapsed().as_secs_f64())
-    })
-}
-
-/// One write in five, the others look for people.
-fn ask(loud: &Tenant, ids: &[String], number: usize) -> Ask {
-    let who = number * 31 % ids.len();
-    if number.is_multiple_of(5) {
-        let change = json!({ "op": "replace", "path": "title", "value": format!("Flooder {number}") });
-        let body =
-            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [change] });
-        return loud.ask("PATCH", &format!("/Users/{}", ids[who]), body.to_string());
+fn tell(table: &mut Table, phases: &[Phase; 3], time: Duration) {
+    let seconds = time.as_secs_f64();
+    let [alone, beside, control] = phases;
+    let kinds: [(&str, Times); 2] = [("reads", |seen| &seen.reads), ("writes", |seen| &seen.writes)];
+    for (kind, of) in kinds {
+        let [alone, beside, control] = [alone, beside, control].map(|phase| median(&phase.seen, of));
+        let figure = format!("p99 of {kind} beside a tenant with {FLOOD} requests/s");
+        table.at_most_times(&figure, 1.1, beside, ("alone", alone), "ms");
+        let figure = "  the control: the flood is another server's";
+        table.note_times(figure, control, ("alone", alone), "ms");
     }
-    loud.ask("GET", &format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22"), "")
+    let refused: usize = beside.seen.iter().map(|seen| seen.refused).sum();
+    table.at_most("  answers of 5xx or 429 to who does not flood", 0.0, refused as f64, "");
+    let [passed, refused] = beside.answered.map(|count| count as f64 / seconds);
+    table.note("  of the flood, what is let through", passed, "/s");
+    table.note("  of the flood, what is refused", refused, "/s");
+    table.note("  of the control's flood, what is answered", control.answered[0] as f64 / seconds, "/s");
+    for (number, name) in WORKERS.iter().enumerate() {
+        let [alone, beside, control] = [alone, beside, control].map(|phase| phase.work[number] / seconds);
+        eprintln!("  cores of {name}: {alone:.2} alone, {beside:.2} beside, {control:.2} control");
+    }
 }
 
-/// In milliseconds.
-fn p99(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times[times.len() * 99 / 100].as_secs_f64() * 1e3
+/// Seconds that each worker has worked so far. That of the flood's generator is known when it ends.
+fn workers(system: &System) -> Result<[f64; WORKERS.len()], Failure> {
+    let plane = |component| -> Result<f64, Failure> { worked(system.plane.pid(component)?) };
+    let operator = worked(system.operator.pid()?)?;
+    Ok([operator, plane(Component::ApiServer)?, plane(Component::Etcd)?, worked(id())?, 0.0])
+}
+
+impl Flood {
+    /// Floods from a thread of its own, so that the generator of the other load is not what is slow; gives back the
+    /// answers, and the seconds that the thread has worked.
+    fn start(self, time: Duration) -> JoinHandle<Result<(Vec<Paced>, f64), Failure>> {
+        tokio::task::spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let before = thread_worked()?;
+            let all = (usize::MAX, time);
+            let flood = self.tenant.server.paced(CONNECTIONS, FLOOD, all, |number| self.ask(number));
+            let answers = runtime.block_on(flood)?;
+            Ok((answers, thread_worked()? - before))
+        })
+    }
+
+    /// One write in five, the others look for people.
+    fn ask(&self, number: usize) -> Ask {
+        let who = number * 31 % self.ids.len();
+        if number.is_multiple_of(5) {
+            let change = json!({ "op": "replace", "path": "title", "value": format!("Flooder {number}") });
+            let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+            let body = json!({ "schemas": [schema], "Operations": [change] });
+            return self.tenant.ask("PATCH", &format!("/Users/{}", self.ids[who]), body.to_string());
+        }
+        self.tenant.ask("GET", &format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22"), "")
+    }
+}
+
+/// Seconds that this thread has worked so far: the first field of its `schedstat`, in nanoseconds.
+fn thread_worked() -> Result<f64, Failure> {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let first = stat.split_whitespace().next().ok_or("schedstat is empty")?;
+    Ok(first.parse::<f64>()? / 1e9)
+}
+
+/// The median of the p99 of each turn, in milliseconds.
+fn median(turns: &[Seen], of: Times) -> f64 {
+    let mut all: Vec<Duration> = turns.iter().map(|seen| p99(of(seen))).collect();
+    all.sort_unstable();
+    eprintln!("  {all:.1?}");
+    all[all.len() / 2].as_secs_f64() * 1e3
+}
+
+fn p99(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() * 99 / 100]
 }

@@ -29,6 +29,14 @@ pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {
     Ok(kib / 1024.0)
 }
 
+/// Seconds that a process has worked so far: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths.
+pub fn worked(pid: u32) -> Result<f64, Failure> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name in stat")?.1.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<f64>().ok()).ok_or("stat is short");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
+}
+
 /// What a process holds once it has stopped giving memory back, in MiB.
 pub async fn settled(pid: u32) -> Result<f64, Failure> {
     let started = Instant::now();

@@ -75,12 +75,13 @@ impl Server {
     }
 
     /// Asks `count` requests at `rate` a second: each is due at its time, whatever became of those before it, and how
-    /// long it took counts from then. Too few `connections` make it late, which shows.
+    /// long it took counts from then. Too few `connections` make it late, which shows; what has not been asked after
+    /// `at_most` is left out.
     pub async fn paced(
         &self,
         connections: usize,
         rate: f64,
-        count: usize,
+        (count, at_most): (usize, Duration),
         ask: impl Fn(usize) -> Ask + Sync,
     ) -> Result<Vec<Paced>, Failure> {
         let (next, started) = (AtomicUsize::new(0), Instant::now());
@@ -88,7 +89,7 @@ impl Server {
             let (mut connection, mut answers) = (self.connect().await?, Vec::new());
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
+                if number >= count || started.elapsed() >= at_most {
                     return Ok::<_, Failure>(answers);
                 }
                 let due = started + Duration::from_secs_f64(number as f64 / rate);

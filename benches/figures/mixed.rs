@@ -18,23 +18,13 @@ const CONNECTIONS: usize = 64;
 /// Users of these numbers nobody else creates.
 const FIRST: usize = 3_000_000;
 
-/// What was seen of such a load.
-#[derive(Debug, Default)]
+/// What was seen of such a load: how long each took, sorted.
+#[derive(Debug)]
 pub struct Seen {
     pub reads: Vec<Duration>,
     pub writes: Vec<Duration>,
     /// Answers of 429 or 5xx.
     pub refused: usize,
-}
-
-impl Seen {
-    /// Takes another one in.
-    pub fn add(&mut self, other: Self) {
-        let Self { reads, writes, refused } = other;
-        self.reads.extend(reads);
-        self.writes.extend(writes);
-        self.refused += refused;
-    }
 }
 
 /// Ten requests of both, six of them reads; who they are about changes with each.
@@ -83,8 +73,9 @@ pub async fn load(
     time: Duration,
 ) -> Result<Seen, Failure> {
     let count = (RATE * time.as_secs_f64()) as usize;
+    let all = (count, Duration::MAX);
     let answers =
-        tenant.server.paced(CONNECTIONS, RATE, count, |it| ask(tenant, people, teams, first, it)).await?;
+        tenant.server.paced(CONNECTIONS, RATE, all, |it| ask(tenant, people, teams, first, it)).await?;
     let sorted = |of: fn(usize) -> bool| {
         let mut found: Vec<Duration> = answers.iter().filter(|it| of(it.number)).map(|it| it.took).collect();
         found.sort_unstable();

@@ -76,7 +76,7 @@ pub async fn reads(
 ) -> Result<(), Failure> {
     for rival in IN_MEMORY.iter().filter(|rival| rival.is_quick || selection.full) {
         let held = rival.people.min(people);
-        let (theirs, _peer) = rival.start().await?;
+        let (theirs, _peer) = start(rival.start).await?;
         theirs.create_all(0..held, rival.person).await?;
         let sides = [Side::new(ours.clone(), people).await?, Side::new(theirs, held).await?];
         let (measured, beside) = sides[0].in_turn(&sides[1], Side::read).await?;
@@ -99,7 +99,7 @@ pub async fn creates(
 ) -> Result<(), Failure> {
     let mut ours = Side { tenant: ours.clone(), ids: Vec::new(), people };
     for rival in DURABLE.iter().filter(|rival| rival.is_quick || selection.full) {
-        let (tenant, _peer) = rival.start().await?;
+        let (tenant, _peer) = start(rival.start).await?;
         let mut theirs = Side { tenant, ids: Vec::new(), people: 0 };
         theirs.create(WARM_UP).await?;
         let (mut measured, mut beside) = (vec![ours.create(ROUND).await?], Vec::new());
@@ -113,15 +113,13 @@ pub async fn creates(
     Ok(())
 }
 
-impl Rival {
-    /// It runs as long as the peer lives.
-    async fn start(&self) -> Result<(Tenant, Peer), Failure> {
-        let peer = tokio::task::spawn_blocking(self.start).await??;
-        let url = peer.base_url.strip_prefix("http://").and_then(|url| url.split_once('/'));
-        let (address, base) = url.ok_or("the peer has no base path")?;
-        let server = Server { address: address.to_owned(), authorization: format!("Bearer {}", peer.token) };
-        Ok((Tenant { server, base: format!("/{base}") }, peer))
-    }
+/// Starts somebody else's server, which runs as long as the peer lives.
+pub async fn start(peer: fn() -> Result<Peer, PeerError>) -> Result<(Tenant, Peer), Failure> {
+    let peer = tokio::task::spawn_blocking(peer).await??;
+    let url = peer.base_url.strip_prefix("http://").and_then(|url| url.split_once('/'));
+    let (address, base) = url.ok_or("the peer has no base path")?;
+    let server = Server { address: address.to_owned(), authorization: format!("Bearer {}", peer.token) };
+    Ok((Tenant { server, base: format!("/{base}") }, peer))
 }
 
 /// One of the two that are compared.

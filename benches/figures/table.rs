@@ -55,6 +55,17 @@ impl Table {
         });
     }
 
+    /// The same, beside what it is without something in the same run.
+    pub fn note_times(&mut self, figure: &str, measured: f64, without: (&str, f64), unit: &str) {
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: String::new(),
+            measured: format!("{} {unit}", short(measured)),
+            beside: format!("{} x {} ({} {unit})", short(measured / without.1), without.0, short(without.1)),
+            met: true,
+        });
+    }
+
     /// A figure that must be at least `target` times what `rival` reached in the same run.
     pub fn at_least_times(
         &mut self,

@@ -1,12 +1,14 @@
 //! What each tenant may ask of this replica while others ask too, so that one that misbehaves slows down itself alone.
 //!
 //! A tenant that is alone may use everything there is. Once another asks as well, each has its share: what is beyond it
-//! first waits, which is enough for a client that waits for answers. Who sends so much that waiting does not help is refused
-//! with 429, and has a tenth of the share until that ends. Shares are far above what an identity provider sends: this is
-//! for loops and for floods.
+//! waits in the tenant's line, which is enough for whoever waits for answers: nobody does who has more requests in line
+//! than [`LINE`]. From then on such a tenant is served a tenth of its share, and what its line does not hold is refused with
+//! 429. That answer waits, too: a client that takes a refusal for an answer would ask again at once, and refusing a
+//! few thousand requests a second costs the others more than serving some. Shares are far above what an identity provider
+//! sends: this is for loops and for floods.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,14 +24,18 @@ use tokio::time::Instant;
 use super::{ReceiverError, ReceiverState};
 use crate::store::{Access, TenantKey};
 
+/// How many requests of one tenant wait. Identity providers have some dozens under way at once.
+const LINE: usize = 128;
+
+/// How many refusals wait, of all tenants together; those beyond are sent at once.
+const HELD: usize = 1024;
+
 /// How long after a tenant's last request the others are held to their shares.
 const COMPANY: Duration = Duration::from_secs(30);
 
-/// How much of its share a tenant may use at once, as pushes come in bursts.
-const BURST: Duration = Duration::from_secs(1);
-
-/// How long a request waits for its turn. More is refused, so that those that wait stay few.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How much of its share a tenant may use at once. What comes in bursts waits a moment in line; the API server would have
+/// all of a burst wait, and whoever else writes then.
+const BURST: Duration = Duration::from_millis(100);
 
 /// How long a tenant that had to be refused is served as one that floods.
 const PENALTY: Duration = Duration::from_secs(10);
@@ -48,19 +54,31 @@ pub(super) const WRITE: f64 = 4.0;
 pub(super) struct Shares {
     /// Reads a second; none for no limit.
     rate: Option<f64>,
+    /// How long a request waits at most for its turn, and a refusal to be sent.
+    patience: Duration,
     used: Mutex<Used>,
 }
 
 #[derive(Debug, Default)]
 struct Used {
-    /// Until when a tenant would be busy, had it done its work so far at the rate of its share.
-    busy_until: HashMap<TenantKey, Instant>,
-    /// When a tenant was refused last.
-    refused: HashMap<TenantKey, Instant>,
+    tenants: HashMap<TenantKey, Line>,
+    /// When the refusals are sent that wait, in order.
+    held: VecDeque<Instant>,
     /// Who has asked last, and when.
     latest: Option<(TenantKey, Instant)>,
     /// The last one of another tenant.
     before: Option<(TenantKey, Instant)>,
+}
+
+/// One tenant's.
+#[derive(Debug, Default)]
+struct Line {
+    /// Until when it would be busy, had it done its work so far at the rate of its share; none for never.
+    busy_until: Option<Instant>,
+    /// When those have their turns that wait, in order.
+    turns: VecDeque<Instant>,
+    /// When one was refused last.
+    refused: Option<Instant>,
 }
 
 /// When a request's turn is.
@@ -68,7 +86,7 @@ struct Used {
 enum Turn {
     Now,
     After(Duration),
-    /// Too far ahead; when to try again.
+    /// Never; when to say so.
     Refused(Duration),
 }
 
@@ -78,21 +96,32 @@ pub(super) async fn take_turn(State(state): State<ReceiverState>, request: Reque
         return ReceiverError::Unauthorized.into_response();
     };
     let work = if is_write(&request) { WRITE } else { 1.0 };
-    match state.shares.ask(&access.tenant, work, Instant::now()) {
-        Turn::Now => {}
+    // Nothing of a body has been read yet.
+    match wait(&state, &access.tenant, work).await {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Waits until a tenant's share allows so much work.
+pub(super) async fn wait(state: &ReceiverState, tenant: &TenantKey, work: f64) -> Result<(), ReceiverError> {
+    match state.shares.ask(tenant, work, Instant::now()) {
+        Turn::Now => Ok(()),
         Turn::After(wait) => {
             state.metrics.delayed();
             tokio::time::sleep(wait).await;
+            Ok(())
         }
-        Turn::Refused(retry_after) => {
+        Turn::Refused(wait) => {
             state.metrics.refused();
-            return ReceiverError::TooManyRequests { retry_after }.into_response();
+            tokio::time::sleep(wait).await;
+            // By then its tenant has its whole share again, if nobody else of it was refused.
+            Err(ReceiverError::TooManyRequests { retry_after: PENALTY })
         }
     }
-    next.run(request).await
 }
 
-/// A search is sent with POST, and only reads. What is in a bulk request is counted when it was carried out.
+/// A search is sent with POST, and only reads. What is in a bulk request waits for itself.
 fn is_write(request: &Request) -> bool {
     let path = request.uri().path();
     let writes = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
@@ -101,8 +130,9 @@ fn is_write(request: &Request) -> bool {
 
 impl Shares {
     /// Shares of so many reads a second; 0 for no limit.
-    pub(super) fn new(rate: u32) -> Self {
-        Self { rate: Some(f64::from(rate)).filter(|rate| *rate > 0.0), used: Mutex::default() }
+    pub(super) fn new(rate: u32, patience: Duration) -> Self {
+        let rate = Some(f64::from(rate)).filter(|rate| *rate > 0.0);
+        Self { rate, patience, used: Mutex::default() }
     }
 
     /// Counts work that only turned out while it was done.
@@ -110,7 +140,7 @@ impl Shares {
         let Some(rate) = self.rate else { return };
         let mut used = self.used();
         if used.has_company(tenant, now) {
-            used.add(tenant, work / rate, now);
+            used.line(tenant, now).add(work / rate, now);
         }
     }
 
@@ -121,13 +151,18 @@ impl Shares {
         if !used.has_company(tenant, now) {
             return Turn::Now;
         }
-        let wait = used.ahead(tenant, now).saturating_sub(BURST);
-        if wait > PATIENCE {
-            used.refused.insert(tenant.clone(), now);
-            return Turn::Refused(wait);
+        let line = used.line(tenant, now);
+        let wait = line.ahead(now).saturating_sub(BURST);
+        if wait > self.patience || line.turns.len() >= LINE {
+            line.refused = Some(now);
+            return Turn::Refused(used.hold(self.patience, now));
         }
-        used.add(tenant, work / rate, now);
-        if wait.is_zero() { Turn::Now } else { Turn::After(wait) }
+        line.add(work / rate, now);
+        if wait.is_zero() {
+            return Turn::Now;
+        }
+        line.turns.push_back(now + wait);
+        Turn::After(wait)
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -150,28 +185,58 @@ impl Used {
         last.any(|(other, at)| other != tenant && now.saturating_duration_since(*at) < COMPANY)
     }
 
-    /// By how much a tenant is ahead of its share.
-    fn ahead(&self, tenant: &TenantKey, now: Instant) -> Duration {
-        let busy_until = self.busy_until.get(tenant).copied().unwrap_or(now);
-        busy_until.saturating_duration_since(now)
+    /// A tenant's line, without those whose turn has come.
+    fn line(&mut self, tenant: &TenantKey, now: Instant) -> &mut Line {
+        if self.tenants.len() > TIDY_ABOVE {
+            self.tenants.retain(|_, line| !line.ahead(now).is_zero() || line.floods(now));
+        }
+        let line = self.tenants.entry(tenant.clone()).or_default();
+        leave(&mut line.turns, now);
+        line
     }
 
-    fn add(&mut self, tenant: &TenantKey, seconds: f64, now: Instant) {
-        if self.busy_until.len() > TIDY_ABOVE {
-            self.busy_until.retain(|_, until| *until > now);
-            self.refused.retain(|_, at| now.saturating_duration_since(*at) < PENALTY);
+    /// How long to wait before a refusal is sent.
+    fn hold(&mut self, wait: Duration, now: Instant) -> Duration {
+        leave(&mut self.held, now);
+        if self.held.len() >= HELD {
+            return Duration::ZERO;
         }
-        let refused = self.refused.get(tenant);
-        let floods = refused.is_some_and(|at| now.saturating_duration_since(*at) < PENALTY);
-        let seconds = if floods { seconds * PENALTY_FACTOR } else { seconds };
-        let until = now + self.ahead(tenant, now) + Duration::from_secs_f64(seconds);
-        self.busy_until.insert(tenant.clone(), until);
+        self.held.push_back(now + wait);
+        wait
     }
+}
+
+impl Line {
+    /// By how much the tenant is ahead of its share.
+    fn ahead(&self, now: Instant) -> Duration {
+        self.busy_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    fn floods(&self, now: Instant) -> bool {
+        self.refused.is_some_and(|at| now.saturating_duration_since(at) < PENALTY)
+    }
+
+    fn add(&mut self, seconds: f64, now: Instant) {
+        let seconds = if self.floods(now) { seconds * PENALTY_FACTOR } else { seconds };
+        self.busy_until = Some(now + self.ahead(now) + Duration::from_secs_f64(seconds));
+    }
+}
+
+/// Takes those out that have waited until now.
+fn leave(line: &mut VecDeque<Instant>, now: Instant) {
+    let gone = line.partition_point(|until| *until <= now);
+    line.drain(..gone);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    fn shares(rate: u32) -> Shares {
+        Shares::new(rate, PATIENCE)
+    }
 
     fn tenants() -> (TenantKey, TenantKey) {
         (TenantKey::new("acme", "okta"), TenantKey::new("acme", "entra"))
@@ -193,7 +258,7 @@ mod tests {
     #[test]
     fn a_tenant_that_is_alone_may_use_everything() {
         let (okta, entra) = tenants();
-        let (shares, now) = (Shares::new(100), Instant::now());
+        let (shares, now) = (shares(100), Instant::now());
         assert_eq!(flood(&shares, &okta, 10_000, 1.0, now), [10_000, 0, 0]);
         shares.ask(&entra, 1.0, now);
         let later = now + COMPANY;
@@ -201,33 +266,77 @@ mod tests {
     }
 
     #[test]
-    fn beside_another_it_has_a_burst_then_waits_and_is_refused() {
+    fn beside_another_it_has_a_burst_then_a_line_and_is_refused() {
         let (okta, entra) = tenants();
-        let (shares, now) = (Shares::new(100), Instant::now());
+        let (shares, now) = (shares(100), Instant::now());
         shares.ask(&entra, 1.0, now);
-        assert_eq!(flood(&shares, &okta, 1000, 1.0, now), [101, 200, 699]);
-        assert_eq!(flood(&shares, &entra, 50, 1.0, now), [50, 0, 0]);
-        assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(Duration::from_millis(2010)));
+        assert_eq!(flood(&shares, &okta, 1000, 1.0, now), [11, LINE, 1000 - 11 - LINE]);
+        assert_eq!(flood(&shares, &entra, 10, 1.0, now), [10, 0, 0]);
+    }
+
+    #[test]
+    fn whoever_waits_for_answers_has_all_of_its_share_and_is_never_refused() {
+        let (okta, entra) = tenants();
+        let (shares, start) = (shares(100), Instant::now());
+        shares.ask(&entra, 1.0, start);
+        // Each connection asks again when it was answered.
+        let mut connections = vec![start; LINE];
+        let mut answered = 0;
+        for millis in 0..20_000 {
+            let now = start + Duration::from_millis(millis);
+            for free in connections.iter_mut().filter(|free| **free <= now) {
+                *free = match shares.ask(&okta, 1.0, now) {
+                    Turn::Now => now + Duration::from_millis(1),
+                    Turn::After(wait) => now + wait,
+                    Turn::Refused(_) => panic!("refused after {millis} ms"),
+                };
+                answered += 1;
+            }
+        }
+        assert!((2_000..=2_000 + LINE + 11).contains(&answered), "{answered}");
+    }
+
+    #[test]
+    fn nobody_waits_for_longer_than_patience() {
+        let (okta, entra) = tenants();
+        let (shares, now) = (shares(10), Instant::now());
+        shares.ask(&entra, 1.0, now);
+        assert_eq!(flood(&shares, &okta, 100, 1.0, now), [2, 20, 78]);
+    }
+
+    #[test]
+    fn refusals_wait_but_not_too_many_of_them() {
+        let (okta, entra) = tenants();
+        let (shares, now) = (shares(100), Instant::now());
+        shares.ask(&entra, 1.0, now);
+        flood(&shares, &okta, 11 + LINE, 1.0, now);
+        for _ in 0..HELD {
+            assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(PATIENCE));
+        }
+        assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(Duration::ZERO));
+        let sent = now + PATIENCE;
+        flood(&shares, &okta, LINE + 11, 1.0, sent);
+        assert_eq!(shares.ask(&okta, 1.0, sent), Turn::Refused(PATIENCE));
     }
 
     #[test]
     fn who_was_refused_is_served_a_tenth_until_it_has_slowed_down() {
         let (okta, entra) = tenants();
-        let (shares, now) = (Shares::new(100), Instant::now());
+        let (shares, now) = (shares(100), Instant::now());
         shares.ask(&entra, 1.0, now);
         flood(&shares, &okta, 1000, 1.0, now);
         let soon = now + Duration::from_secs(4);
-        assert_eq!(flood(&shares, &okta, 1000, 1.0, soon), [11, 20, 969]);
+        assert_eq!(flood(&shares, &okta, 1000, 1.0, soon), [2, 20, 978]);
         shares.ask(&entra, 1.0, soon + PENALTY);
-        assert_eq!(flood(&shares, &okta, 1000, 1.0, soon + PENALTY), [101, 200, 699]);
+        assert_eq!(flood(&shares, &okta, 100, 1.0, soon + PENALTY), [11, 89, 0]);
     }
 
     #[test]
     fn writes_and_what_turned_out_to_be_work_count_for_more() {
         let (okta, entra) = tenants();
-        let (shares, now) = (Shares::new(100), Instant::now());
+        let (shares, now) = (shares(100), Instant::now());
         shares.ask(&entra, 1.0, now);
-        assert_eq!(flood(&shares, &okta, 1000, WRITE, now), [26, 50, 924]);
+        assert_eq!(flood(&shares, &okta, 100, WRITE, now), [3, 50, 47]);
         shares.charge(&entra, 150.0, now);
         assert_eq!(flood(&shares, &entra, 1, 1.0, now), [0, 1, 0]);
     }
@@ -235,7 +344,7 @@ mod tests {
     #[test]
     fn no_rate_is_no_limit() {
         let (okta, entra) = tenants();
-        let (shares, now) = (Shares::new(0), Instant::now());
+        let (shares, now) = (shares(0), Instant::now());
         shares.ask(&entra, 1.0, now);
         assert_eq!(flood(&shares, &okta, 10_000, WRITE, now), [10_000, 0, 0]);
     }

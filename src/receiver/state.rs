@@ -67,7 +67,8 @@ pub struct Shared {
 impl ReceiverState {
     /// A receiver for these tenants on this store. The caller registers (a clone of) the metrics.
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
-        let shares = Shares::new(settings.tenant_rate);
+        // Whoever has waited has most of the time left that a request may take.
+        let shares = Shares::new(settings.tenant_rate, settings.request_timeout / 6);
         Self(Arc::new(Shared { store, tenants, settings, metrics, shares }))
     }
 }

@@ -7,7 +7,6 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use tokio::time::Instant;
 
 use self::execute::execute;
 use super::{
@@ -16,7 +15,7 @@ use super::{
     body::ScimJson,
     location::Links,
     respond::Json,
-    shares::WRITE,
+    shares::{self, WRITE},
 };
 use crate::scim::bulk::{BulkRequest, response::bulk_response};
 
@@ -28,9 +27,8 @@ pub(super) async fn bulk(
     ScimJson(body): ScimJson,
 ) -> Result<Response, ReceiverError> {
     let request = BulkRequest::parse(body, state.settings.bulk_operations)?;
+    let work = request.operations.iter().map(|_| WRITE).sum();
+    shares::wait(&state, &granted.access.tenant, work).await?;
     let results = execute(&state, &granted, &links, request).await;
-    // Its operations are carried out one after the other, which holds it back enough while it lasts.
-    let work = results.iter().map(|_| WRITE).sum();
-    state.shares.charge(&granted.access.tenant, work, Instant::now());
     Ok(Json(bulk_response(results)).into_response())
 }
