@@ -56,12 +56,13 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
             }
         });
     }
-    let ended = stop.run_until_cancelled(tasks.join_next()).await;
-    if let Some(Some(Err(error))) = ended
-        && error.is_panic()
-    {
-        // Nobody would follow that kind any more.
-        std::panic::resume_unwind(error.into_panic());
+    while let Some(ended) = stop.run_until_cancelled(tasks.join_next()).await.flatten() {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            // Nobody would follow that kind any more.
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 
