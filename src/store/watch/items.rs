@@ -11,8 +11,8 @@ pub(super) struct Items {
     begins: Option<usize>,
     /// How many brackets are open.
     depth: usize,
-    /// Whether one of them is that of the list's objects.
-    in_items: bool,
+    /// Whether one of them is that of the array that the objects are in.
+    in_array: bool,
     text: Text,
     /// Everything but the objects: a list without any.
     envelope: Vec<u8>,
@@ -44,7 +44,7 @@ impl Items {
             if self.step(byte) {
                 return self.pending.get(self.begins.take()?..self.at);
             }
-            if self.begins.is_none() && !(self.in_items && self.depth == 2 && byte != b'[') {
+            if self.begins.is_none() && !(self.in_array && self.depth == 2 && byte != b'[') {
                 self.envelope.push(byte);
             }
         }
@@ -63,16 +63,16 @@ impl Items {
             (Text::Inside, b'"') => self.text = Text::Outside,
             (Text::AfterBackslash, _) | (Text::Outside, b'"') => self.text = Text::Inside,
             (Text::Outside, b'{' | b'[') => {
-                if self.in_items && self.depth == 2 && byte == b'{' {
+                if self.in_array && self.depth == 2 && byte == b'{' {
                     self.begins = Some(self.at - 1);
                 }
                 self.depth += 1;
                 // Of the members of a list, its objects alone are an array.
-                self.in_items |= self.depth == 2 && byte == b'[';
+                self.in_array |= self.depth == 2 && byte == b'[';
             }
             (Text::Outside, b'}' | b']') => {
                 self.depth = self.depth.saturating_sub(1);
-                self.in_items &= self.depth >= 2;
+                self.in_array &= self.depth >= 2;
                 return self.depth == 2 && self.begins.is_some();
             }
             (Text::Inside | Text::Outside, _) => {}

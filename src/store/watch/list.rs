@@ -86,13 +86,12 @@ impl<K: Resource + DeserializeOwned> List<K> {
     /// The next object; `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<K>, ListError> {
         while self.version.is_none() {
-            let mut page = match self.page.take() {
-                Some(page) => page,
-                None => {
-                    let request = self.request.list(&self.params).map_err(kube::Error::BuildRequest)?;
-                    let body = Box::pin(self.client.request_stream(request).await?);
-                    Page { body, items: Items::default() }
-                }
+            let mut page = if let Some(page) = self.page.take() {
+                page
+            } else {
+                let request = self.request.list(&self.params).map_err(kube::Error::BuildRequest)?;
+                let body = Box::pin(self.client.request_stream(request).await?);
+                Page { body, items: Items::default() }
             };
             if let Some(item) = page.items.next() {
                 let object = serde_json::from_slice(item).map_err(ListError::Object)?;

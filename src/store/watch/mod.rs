@@ -218,3 +218,72 @@ fn prune<K: Resource>(mut object: K) -> K {
     object.meta_mut().managed_fields = None;
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+    use serde_json::json;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+    use crate::store::{PeerOptions, TenantKey};
+
+    fn team(name: &str, version: &str) -> serde_json::Value {
+        json!({
+            "metadata": { "name": name, "namespace": "identity", "resourceVersion": version },
+            "spec": { "tenantRef": { "name": "okta" }, "displayName": name },
+        })
+    }
+
+    fn list_of(items: &[serde_json::Value], version: &str) -> String {
+        json!({ "items": items, "metadata": { "resourceVersion": version } }).to_string()
+    }
+
+    /// Follows teams until `answers` are used up; gives back what is known then, and what was asked.
+    async fn followed(answers: Vec<String>) -> (Store, Vec<String>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let end = CancellationToken::new();
+        let server = service_fn({
+            let (asked, end) = (Arc::clone(&asked), end.clone());
+            let answers = Arc::new(Mutex::new(answers.into_iter()));
+            move |request: Request<Body>| {
+                let answer = answers.lock().unwrap().next();
+                match &answer {
+                    Some(_) => asked.lock().unwrap().push(request.uri().to_string()),
+                    None => end.cancel(),
+                }
+                async move {
+                    let Some(answer) = answer else { return std::future::pending().await };
+                    Ok::<_, BoxError>(Response::new(Body::from(answer.into_bytes())))
+                }
+            }
+        });
+        let store = Store::new(Client::new(server, "default"), PeerOptions::alone());
+        end.run_until_cancelled(each::<Team>(store.clone(), "identity".to_owned(), || {})).await;
+        let asked = asked.lock().unwrap().clone();
+        (store, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_goes_on_from_what_it_told_last_and_after_410_everything_is_listed_anew() {
+        let told = json!({ "type": "ADDED", "object": team("b", "8") }).to_string();
+        let gone = json!({ "kind": "Status", "code": 410, "reason": "Expired", "message": "too old" });
+        let forgotten = json!({ "type": "ERROR", "object": gone }).to_string();
+        let answers = vec![
+            list_of(&[team("a", "5")], "7"),
+            format!("{told}\n"),
+            format!("{forgotten}\n"),
+            list_of(&[team("a", "5"), team("b", "8"), team("c", "12")], "13"),
+        ];
+        let (store, asked) = followed(answers).await;
+        let path = "/apis/rollcall.dev/v1alpha1/namespaces/identity/teams?";
+        let watch = format!("{path}&watch=true&timeoutSeconds=290&allowWatchBookmarks=true&resourceVersion=");
+        assert_eq!(asked, [path.to_owned(), format!("{watch}7"), format!("{watch}8"), path.to_owned()]);
+        let tenant = TenantKey::new("identity", "okta");
+        let known = |name: &str| store.directory().team(&tenant, name).is_some();
+        assert!(["a", "b", "c"].into_iter().all(known));
+    }
+}
