@@ -108,7 +108,27 @@ impl Members {
                 }
             }
         }
-        let changed = candidates.into_iter().filter(|it| self.contains(it) != new.contains(it));
-        changed.partition(|it| new.contains(it))
+        let (before, after) = (Lookup::of(self), Lookup::of(new));
+        let changed = candidates.into_iter().filter(|it| before.contains(it) != after.contains(it));
+        changed.partition(|it| after.contains(it))
+    }
+}
+
+/// The same as [`Members::contains`], for asking about many: looking through `added` for each who was added would take
+/// the square of their number.
+struct Lookup<'a> {
+    members: &'a Members,
+    added: HashSet<&'a str>,
+    removed: HashSet<&'a str>,
+}
+
+impl<'a> Lookup<'a> {
+    fn of(members: &'a Members) -> Self {
+        let set = |ids: &'a [Id]| ids.iter().map(AsRef::as_ref).collect();
+        Self { members, added: set(&members.added), removed: set(&members.removed) }
+    }
+
+    fn contains(&self, member: &str) -> bool {
+        self.added.contains(member) || (self.members.in_slice(member) && !self.removed.contains(member))
     }
 }

@@ -1,0 +1,289 @@
+//! Feeding the directory from the API server: a list of each kind, then a watch from that version on.
+//!
+//! A read that failed or was partial never removes anything: what a new list doesn't name is only forgotten after the API
+//! server, asked for exactly that object, says that it is gone.
+
+mod followed;
+mod items;
+mod list;
+mod progress;
+
+use std::{collections::HashSet, pin::pin, time::Duration};
+
+use futures::StreamExt;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{WatchEvent, WatchParams},
+    runtime::{utils::Backoff, watcher::DefaultBackoff},
+};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::progress::Progress;
+use self::{
+    followed::{Followed, Unlisted},
+    list::{Ask, List, ListError},
+};
+use super::{Store, api_error::call, membership::shared, retry::Attempts};
+use crate::api::{MembershipSlice, Team, User};
+
+/// A watch that has been silent for so long is dead: the API server ends each after 290 s, and says something every minute.
+const SILENCE: Duration = Duration::from_secs(295);
+
+/// Follows users, teams and slices of `namespaces` until `stop`.
+pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &CancellationToken) {
+    // An empty name stands for all namespaces.
+    let all = [String::new()];
+    let namespaces = if namespaces.is_empty() { &all[..] } else { namespaces };
+    store
+        .progress()
+        .expect(namespaces.iter().flat_map(|it| ["users", "teams", "slices"].map(|kind| label(kind, it))));
+    // Each is a task of its own: objects are decoded on several processors while others are under way.
+    let mut tasks = JoinSet::new();
+    for namespace in namespaces {
+        let (slices_listed, mut teams_may_start) = watch::channel(false);
+        tasks.spawn(each::<User>(store.clone(), namespace.clone(), listed(store, "users", namespace)));
+        let listed_slices = listed(store, "slices", namespace);
+        tasks.spawn(each::<MembershipSlice>(store.clone(), namespace.clone(), move || {
+            listed_slices();
+            slices_listed.send_replace(true);
+        }));
+        let teams = each::<Team>(store.clone(), namespace.clone(), listed(store, "teams", namespace));
+        tasks.spawn(async move {
+            // Teams name slices: with the slices here first, no team has to ask for each of its own.
+            if teams_may_start.wait_for(|listed| *listed).await.is_ok() {
+                teams.await;
+            }
+        });
+    }
+    while let Some(ended) = stop.run_until_cancelled(tasks.join_next()).await.flatten() {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            // Nobody would follow that kind any more.
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}
+
+/// Notes that a kind was listed.
+fn listed(store: &Store, kind: &str, namespace: &str) -> impl Fn() + Send + 'static {
+    let (store, label) = (store.clone(), label(kind, namespace));
+    move || store.progress().listed(&label)
+}
+
+fn label(kind: &str, namespace: &str) -> String {
+    let place =
+        if namespace.is_empty() { "all namespaces".to_owned() } else { format!("namespace {namespace}") };
+    format!("store: {kind} of {place} have not been listed yet")
+}
+
+/// Follows one kind in one namespace for as long as it is polled.
+async fn each<K: Followed>(store: Store, namespace: String, on_listed: impl Fn()) {
+    let api: Api<K> = api_of(&store, &namespace);
+    let mut backoff = DefaultBackoff::default();
+    let mut ask = Ask::AtOnce;
+    loop {
+        match list(&store, &namespace, &api, ask).await {
+            Ok(version) => {
+                (backoff, ask) = (DefaultBackoff::default(), Ask::AtOnce);
+                on_listed();
+                watch_from(&store, &api, version, &mut backoff).await;
+            }
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a list did not come whole; it is asked for again");
+                ask = Ask::InPages;
+                pause(&mut backoff).await;
+            }
+        }
+    }
+}
+
+/// Takes in everything that there is of a kind, and gives back the version to follow it from.
+async fn list<K: Followed>(
+    store: &Store,
+    namespace: &str,
+    api: &Api<K>,
+    ask: Ask,
+) -> Result<String, ListError> {
+    let mut list = List::new(store.client().clone(), api, ask);
+    let mut listed = HashSet::new();
+    while let Some(object) = list.next().await? {
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        listed.insert((shared(namespace), shared(&object.name_any())));
+        prune(object).appeared(store).await;
+    }
+    let version = list.version()?;
+    confirm_gone::<K>(store, K::unlisted(store, namespace, &listed)).await;
+    Ok(version)
+}
+
+/// Takes in what happens after `version`, until the API server no longer remembers what that was.
+async fn watch_from<K: Followed>(
+    store: &Store,
+    api: &Api<K>,
+    mut version: String,
+    backoff: &mut DefaultBackoff,
+) {
+    loop {
+        match watch_once(store, api, &mut version).await {
+            Ok(true) => backoff.reset(),
+            // Asked again at once, it might say nothing again and again.
+            Ok(false) => pause(backoff).await,
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on");
+                if is_forgotten(&error) {
+                    return;
+                }
+                pause(backoff).await;
+            }
+        }
+    }
+}
+
+/// Takes in what one watch tells, until it ends. Says whether it told anything.
+async fn watch_once<K: Followed>(store: &Store, api: &Api<K>, version: &mut String) -> kube::Result<bool> {
+    let mut events = pin!(api.watch(&WatchParams::default(), version).await?);
+    let mut told = false;
+    while let Ok(Some(event)) = timeout(SILENCE, events.next()).await {
+        match event {
+            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                go_on_from(version, object.resource_version());
+                prune(object).appeared(store).await;
+            }
+            Ok(WatchEvent::Deleted(object)) => {
+                go_on_from(version, object.resource_version());
+                object.vanished(store);
+            }
+            Ok(WatchEvent::Bookmark(bookmark)) => {
+                go_on_from(version, Some(bookmark.metadata.resource_version));
+            }
+            Ok(WatchEvent::Error(status)) => return Err(kube::Error::Api(status.boxed())),
+            // An object that is not as its definition says would be told again and again.
+            Err(error @ kube::Error::SerdeError(_)) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "a watch told what can't be decoded");
+            }
+            Err(error) => return Err(error),
+        }
+        told = true;
+    }
+    Ok(told)
+}
+
+fn go_on_from(version: &mut String, told: Option<String>) {
+    if let Some(told) = told.filter(|it| !it.is_empty()) {
+        *version = told;
+    }
+}
+
+/// Whether the API server can't say any more what happened since a version, so that all must be listed anew.
+fn is_forgotten(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 410)
+}
+
+async fn pause(backoff: &mut DefaultBackoff) {
+    tokio::time::sleep(backoff.next().unwrap_or_default()).await;
+}
+
+/// Forgets those that the API server says are gone. The others were written after the list was made.
+///
+/// It asks until it is answered: reads must not begin while something is shown that may have been deleted long ago.
+async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<Unlisted>) {
+    for gone in unlisted {
+        let (tenant, name, _) = &gone;
+        let api: Api<K> = Api::namespaced(store.client().clone(), &tenant.namespace);
+        let mut attempts = Attempts::default();
+        loop {
+            match call(api.get_metadata_opt(name)).await {
+                Ok(None) => break K::forget(store, &gone),
+                Ok(Some(_)) => break,
+                Err(error) => {
+                    tracing::warn!(%name, %error, "could not check yet whether an object is gone; keeping it");
+                }
+            }
+            if attempts.next(&"gone").await.is_err() {
+                attempts = Attempts::default();
+            }
+        }
+    }
+}
+
+fn api_of<K: Followed>(store: &Store, namespace: &str) -> Api<K> {
+    let client = store.client().clone();
+    if namespace.is_empty() { Api::all(client) } else { Api::namespaced(client, namespace) }
+}
+
+/// Nobody reads who wrote which field, and it is a third of an object.
+fn prune<K: Resource>(mut object: K) -> K {
+    object.meta_mut().managed_fields = None;
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+    use serde_json::json;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+    use crate::store::{PeerOptions, TenantKey};
+
+    fn team(name: &str, version: &str) -> serde_json::Value {
+        json!({
+            "metadata": { "name": name, "namespace": "identity", "resourceVersion": version },
+            "spec": { "tenantRef": { "name": "okta" }, "displayName": name },
+        })
+    }
+
+    fn list_of(items: &[serde_json::Value], version: &str) -> String {
+        json!({ "items": items, "metadata": { "resourceVersion": version } }).to_string()
+    }
+
+    /// Follows teams until `answers` are used up; gives back what is known then, and what was asked.
+    async fn followed(answers: Vec<String>) -> (Store, Vec<String>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let end = CancellationToken::new();
+        let server = service_fn({
+            let (asked, end) = (Arc::clone(&asked), end.clone());
+            let answers = Arc::new(Mutex::new(answers.into_iter()));
+            move |request: Request<Body>| {
+                let answer = answers.lock().unwrap().next();
+                match &answer {
+                    Some(_) => asked.lock().unwrap().push(request.uri().to_string()),
+                    None => end.cancel(),
+                }
+                async move {
+                    let Some(answer) = answer else { return std::future::pending().await };
+                    Ok::<_, BoxError>(Response::new(Body::from(answer.into_bytes())))
+                }
+            }
+        });
+        let store = Store::new(Client::new(server, "default"), PeerOptions::alone());
+        end.run_until_cancelled(each::<Team>(store.clone(), "identity".to_owned(), || {})).await;
+        let asked = asked.lock().unwrap().clone();
+        (store, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_goes_on_from_what_it_told_last_and_after_410_everything_is_listed_anew() {
+        let told = json!({ "type": "ADDED", "object": team("b", "8") }).to_string();
+        let gone = json!({ "kind": "Status", "code": 410, "reason": "Expired", "message": "too old" });
+        let forgotten = json!({ "type": "ERROR", "object": gone }).to_string();
+        let answers = vec![
+            list_of(&[team("a", "5")], "7"),
+            format!("{told}\n"),
+            format!("{forgotten}\n"),
+            list_of(&[team("a", "5"), team("b", "8"), team("c", "12")], "13"),
+        ];
+        let (store, asked) = followed(answers).await;
+        let path = "/apis/rollcall.dev/v1alpha1/namespaces/identity/teams?";
+        let watch = format!("{path}&watch=true&timeoutSeconds=290&allowWatchBookmarks=true&resourceVersion=");
+        assert_eq!(asked, [path.to_owned(), format!("{watch}7"), format!("{watch}8"), path.to_owned()]);
+        let tenant = TenantKey::new("identity", "okta");
+        let known = |name: &str| store.directory().team(&tenant, name).is_some();
+        assert!(["a", "b", "c"].into_iter().all(known));
+    }
+}
