@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     fmt::Debug,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use futures::{StreamExt, future::join_all};
@@ -147,7 +147,7 @@ type Unlisted = (TenantKey, Id, u64);
 
 impl Followed for User {
     async fn appeared(self, store: &Store, _stop: &CancellationToken) {
-        store.directory().put_user(Arc::new(self));
+        store.directory().put_user(self);
     }
 
     fn vanished(self, store: &Store) {
