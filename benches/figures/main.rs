@@ -11,6 +11,7 @@
     reason = "a benchmark fails by panicking, prints, and counts to a few millions at most"
 )]
 
+mod bare;
 mod coalesce;
 mod directory;
 mod fair;

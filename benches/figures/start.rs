@@ -2,12 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     time::{Duration, Instant},
 };
 
 use crate::{
-    gauge::{memory, metrics},
+    gauge::{memory, metrics, worked},
     load::Failure,
     people::Size,
     system::{System, eventually},
@@ -81,12 +80,4 @@ pub async fn idle(pid: u32) -> Result<(), Failure> {
             return Err("the process is never idle".into());
         }
     }
-}
-
-/// Seconds that a process has worked so far: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths.
-fn worked(pid: u32) -> Result<f64, Failure> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("no name in stat")?.1.split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|it| it.parse::<f64>().ok()).ok_or("stat is short");
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
