@@ -18,7 +18,7 @@ mod memory;
 #[allow(dead_code, reason = "other tests need more of it")]
 mod support;
 
-use std::{fmt::Write, sync::Arc};
+use std::fmt::Write;
 
 use bytes::Bytes;
 use endpoint::Endpoint;
@@ -38,7 +38,7 @@ async fn fifty_thousand_members_pass_within_64_mib() {
     let receiver = Receiver::start().await;
     let tenant = receiver.tenant().await;
     for number in 0..MEMBERS {
-        receiver.store().directory().put_user(Arc::new(user(&tenant, number)));
+        receiver.store().directory().put_user(user(&tenant, number));
     }
     let (post, patch) = (whole(), addition());
     // The connection, and what the first request of all needs, is not what this is about.

@@ -1,7 +1,5 @@
 //! A directory of many people in memory, as the store has them after it has read them from the API server.
 
-use std::sync::Arc;
-
 use rollcall::{
     api::User,
     store::{Directory, TenantKey},
@@ -25,7 +23,7 @@ pub fn id(number: usize) -> String {
 pub fn directory(people: usize) -> Directory {
     let directory = Directory::default();
     for number in 0..people {
-        directory.put_user(Arc::new(person(number)));
+        directory.put_user(person(number));
     }
     directory
 }

@@ -1,4 +1,4 @@
-//! What the processes of the measured system say of themselves: memory, and counts of requests.
+//! What the processes of the measured system say of themselves: memory, processor time, and counts of requests.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
 use kube::Client;
 use rollcall_dev::{Component, ControlPlane};
 
-use crate::load::Failure;
+use crate::{load::Failure, system::System};
 
 /// For so long memory must stay as it is until it counts as settled: longer than the two minutes after which Go collects
 /// garbage by itself.
@@ -80,4 +80,41 @@ pub async fn live_heap(client: &Client) -> Result<f64, Failure> {
     let path = "/debug/pprof/heap?gc=1&debug=1";
     client.request_text(http::Request::get(path).body(Vec::new())?).await?;
     Ok(metric(client, "go_memstats_heap_alloc_bytes", |_| true).await? / f64::from(1 << 20))
+}
+
+/// Seconds that each process of the measured system has worked so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work([f64; 4]);
+
+impl Work {
+    /// Of what, in this order.
+    pub const OF: [&str; 4] = ["the operator", "the API server", "etcd", "the load generator"];
+
+    pub fn so_far(system: &System) -> Result<Self, Failure> {
+        let pids = [
+            system.operator.pid()?,
+            system.plane.pid(Component::ApiServer)?,
+            system.plane.pid(Component::Etcd)?,
+            std::process::id(),
+        ];
+        let mut work = Self::default();
+        for (place, pid) in work.0.iter_mut().zip(pids) {
+            *place = worked(pid)?;
+        }
+        Ok(work)
+    }
+
+    /// Adds what was worked since `before`.
+    pub fn add_since(&mut self, before: Self, system: &System) -> Result<(), Failure> {
+        let now = Self::so_far(system)?;
+        for (place, (now, before)) in self.0.iter_mut().zip(now.0.into_iter().zip(before.0)) {
+            *place += now - before;
+        }
+        Ok(())
+    }
+
+    /// Of each, divided by `count`, in milliseconds.
+    pub fn each(self, count: usize) -> [f64; 4] {
+        self.0.map(|seconds| seconds * 1e3 / count as f64)
+    }
 }

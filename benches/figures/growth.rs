@@ -1,14 +1,19 @@
 //! How cost grows: the same requests to a tenant of 1,000 and to the large one, and to a team of 10 and to the large one,
 //! in turns, so that whatever else the machine does meets both.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use kube::{
+    Api, ResourceExt,
+    api::{ObjectMeta, PostParams},
+};
+use rollcall::api::Team;
 use serde_json::json;
 
 use crate::{
     load::{Ask, Failure},
     people::{Size, add, person},
-    system::{System, Tenant},
+    system::{BARE, System, Tenant},
     table::{Table, time},
 };
 
@@ -86,7 +91,39 @@ pub async fn measure(
     };
     let [few, many] = turns_by(&sides, 204, patch, |_| tenant).await?;
     table.within_times("PATCH of one member: the large team, a team of 10", MOST, many, few);
+    let [few, many] = swaps(system, [&ten, &teams[0]]).await?;
+    let ratio = many.as_secs_f64() / few.as_secs_f64();
+    table.note("  a bare client's writes of objects as large as these two, ratio", ratio, "x");
     pages(table, tenant, people.len()).await
+}
+
+/// How long a bare client takes to change objects like those of two teams, where nobody watches: the large one names its
+/// slices, and has a longer tail. The median of each side's medians.
+async fn swaps(system: &System, teams: [&str; 2]) -> Result<[Duration; 2], Failure> {
+    let api: Api<Team> = Api::namespaced(system.client.clone(), BARE);
+    let mut copies = Vec::new();
+    for team in teams {
+        let team = system.api::<Team>().get(team).await?;
+        let metadata =
+            ObjectMeta { name: Some(format!("copy-{}", team.name_any())), ..ObjectMeta::default() };
+        let copy = Team { metadata, spec: team.spec, status: None };
+        copies.push(api.create(&PostParams::default(), &copy).await?);
+    }
+    let mut took = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        for (copy, took) in copies.iter_mut().zip(&mut took) {
+            let mut each = Vec::new();
+            for turn in 0..REQUESTS {
+                copy.spec.external_id = Some(format!("{round} {turn}"));
+                let started = Instant::now();
+                *copy = api.replace(&copy.name_any(), &PostParams::default(), copy).await?;
+                each.push(started.elapsed());
+            }
+            each.sort_unstable();
+            took.push(each[each.len() / 2]);
+        }
+    }
+    Ok(medians(took))
 }
 
 /// What a page costs, wherever it is.
@@ -121,10 +158,14 @@ async fn turns_by<'s, S: Sync>(
             took.push(tenant(side).server.load(1, REQUESTS, ask).await?.all(status).within(0.5));
         }
     }
-    Ok(took.map(|mut took| {
+    Ok(medians(took))
+}
+
+fn medians(took: [Vec<Duration>; 2]) -> [Duration; 2] {
+    took.map(|mut took| {
         took.sort_unstable();
         took[took.len() / 2]
-    }))
+    })
 }
 
 impl Table {

@@ -12,6 +12,7 @@
 )]
 
 mod access;
+mod bare;
 mod coalesce;
 mod directory;
 mod fair;

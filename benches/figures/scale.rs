@@ -66,7 +66,7 @@ async fn with_teams(
     }
     if selection.has("mixed") {
         let time = Duration::from_secs(if selection.full { 60 } else { 20 });
-        mixed::measure(table, tenant, &people, &teams, time).await?;
+        mixed::measure(table, system, tenant, &people, &teams, time).await?;
     }
     if selection.has("fair") {
         let time = Duration::from_secs(10);

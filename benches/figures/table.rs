@@ -66,6 +66,17 @@ impl Table {
         });
     }
 
+    /// The same, with what it was for somebody else in the same run.
+    pub fn note_beside(&mut self, figure: &str, measured: f64, other: (&str, f64), unit: &str) {
+        self.push(Row {
+            figure: figure.to_owned(),
+            target: String::new(),
+            measured: format!("{} {unit}", short(measured)),
+            beside: format!("{} {} {unit}", other.0, short(other.1)),
+            met: true,
+        });
+    }
+
     /// A figure that must be at least `target` times what `rival` reached in the same run.
     pub fn at_least_times(
         &mut self,

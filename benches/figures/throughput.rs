@@ -11,7 +11,7 @@ use kube::{
 use rollcall::api::{MembershipSlice, User};
 
 use crate::{
-    gauge::metric,
+    gauge::{Work, metric},
     load::Failure,
     people::{add, person},
     start::writes,
@@ -48,15 +48,23 @@ pub async fn creates(table: &mut Table, system: &System) -> Result<(), Failure> 
         .await?;
     let claim = claims.items.into_iter().next().ok_or("there is no claim")?;
     let (mut scim, mut bare) = (Vec::new(), Vec::new());
+    let (mut our_work, mut bare_work) = (Work::default(), Work::default());
     for round in 0..ROUNDS {
         let numbers = FIRST + 100 + round * CREATES..FIRST + 100 + (round + 1) * CREATES;
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), Work::so_far(system)?);
         post(system, numbers.clone(), &user, &claim).await?;
         bare.push(CREATES as f64 / started.elapsed().as_secs_f64());
+        bare_work.add_since(before, system)?;
         let post = |it| tenant.ask("POST", "/Users", person(numbers.start + it));
+        let before = Work::so_far(system)?;
         scim.push(tenant.server.load(CONNECTIONS, CREATES, post).await?.all(201).rate());
+        our_work.add_since(before, system)?;
     }
     table.at_least_times("creates", 0.8, median(scim), ("a bare client", median(bare)), "/s");
+    let [ours, bares] = [our_work, bare_work].map(|work| work.each(ROUNDS * CREATES));
+    for ((of, ours), bare) in Work::OF.into_iter().zip(ours).zip(bares) {
+        table.note_beside(&format!("  processor time of one: {of}"), ours, ("a bare client's", bare), "ms");
+    }
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::{
-    api::User,
+    api::{User, names},
     store::{Change, Offer, TenantKey},
 };
 
@@ -33,8 +33,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
             () = stop.cancelled() => return,
             change = changes.recv() => match change {
                 Ok(Change::User { tenant, id }) => {
-                    let has_offer = current(&context, &tenant, &id).is_some_and(|user| Offer::of(&user).is_some());
-                    if has_offer {
+                    if has_offer(&context, &tenant, &id) {
                         offers.insert((tenant, id.to_string()));
                     }
                 }
@@ -69,6 +68,15 @@ fn everybody(context: &Context) -> Offers {
         everybody.extend(offered.map(|user| (tenant.clone(), user.name_any())));
     }
     everybody
+}
+
+/// Whether a password waits for apps; mostly not, and then nobody is unpacked.
+fn has_offer(context: &Context, tenant: &TenantKey, id: &str) -> bool {
+    let shown = context.store.directory().user(tenant, id);
+    if shown.is_some_and(|user| user.annotation(names::ANNOTATION_PASSWORD_OFFER).is_none()) {
+        return false;
+    }
+    current(context, tenant, id).is_some_and(|user| Offer::of(&user).is_some())
 }
 
 /// A user as they are, also one who leaves or whose name is another's.

@@ -38,6 +38,10 @@ impl Context {
         let (directory, nothing_new) = (self.store.directory(), News::default());
         match subject {
             Subject::User(id) => directory.user(tenant, id).is_some_and(|it| {
+                // Nothing is said of whom no app can be about; they need not be unpacked to see that.
+                if !it.has_status() && !self.apps.are_in(tenant) {
+                    return false;
+                }
                 let object = it.object();
                 let mut wanted = object.clone();
                 self.renew_user(&mut wanted, &nothing_new);

@@ -113,6 +113,10 @@ impl Names {
     /// If the API server can't be asked; then it should be tried again.
     pub async fn look_at(&self, named: &Named) -> Result<Option<Verdict>, StoreError> {
         match named.kind {
+            Kind::User if self.is_shown_receivers(named) => {
+                self.claimed().remove(named);
+                Ok(None)
+            }
             Kind::User => self.look_at_one::<User>(named, false).await,
             Kind::Team => self.look_at_one::<Team>(named, false).await,
         }
@@ -147,6 +151,13 @@ impl Names {
                 self.claimed().insert(named, fold_case(object.unique_value()));
             }
         });
+    }
+
+    /// Whether it is a user whose claims are the receiver's to see to, as nearly all are; they need not be unpacked for
+    /// that. Who is shown is not kept back.
+    fn is_shown_receivers(&self, named: &Named) -> bool {
+        let shown = self.store.directory().user(&named.tenant, &named.id);
+        shown.is_some_and(|user| user.is_receivers())
     }
 
     async fn look_at_one<K: Claimant>(

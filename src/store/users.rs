@@ -1,7 +1,5 @@
 //! Writing users: create, change, delete, each all or nothing.
 
-use std::sync::Arc;
-
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 
@@ -49,7 +47,7 @@ impl Store {
             let post = || async { Ok(call(api.create(&post_params(), &user)).await?) };
             if let Some(user) = claims.write(&id, &moves, post, |stored| stored.spec == user.spec).await? {
                 let written = Written::of(&user);
-                let user = self.took_in_user(user);
+                let user = self.directory().put_written_user(user);
                 self.acknowledge(&written).await?;
                 return Ok(user);
             }
@@ -85,7 +83,7 @@ impl Store {
             }
             if let Some(user) = self.swap_user(tenant, &object, wanted, unique).await? {
                 let written = Written::of(&user);
-                let user = self.took_in_user(user);
+                let user = self.directory().put_written_user(user);
                 drop(turn);
                 self.acknowledge(&written).await?;
                 return Ok(user);
@@ -121,7 +119,7 @@ impl Store {
             let written = match deleted {
                 Deleted::Marked(user) => {
                     let written = Written::of(&user);
-                    self.took_in_user(user);
+                    self.directory().put_user(user);
                     written
                 }
                 Deleted::Gone => {
@@ -147,7 +145,7 @@ impl Store {
             }
             return Err(not_found());
         };
-        self.directory().put_user(Arc::new(user));
+        self.directory().put_user(user);
         self.directory().user(tenant, id).ok_or_else(not_found)
     }
 
@@ -170,13 +168,6 @@ impl Store {
         let api = self.users_api(tenant);
         let put = || async { Ok(call(api.replace(&id, &post_params(), &user)).await?) };
         claims.write(&id, &moves, put, |_| false).await
-    }
-
-    /// What was just stored, as the next reader here sees it.
-    fn took_in_user(&self, user: User) -> UserView {
-        let view = UserView::of(&user);
-        self.directory().put_user(Arc::new(user));
-        view
     }
 
     fn users_api(&self, tenant: &TenantKey) -> Api<User> {

@@ -76,7 +76,7 @@ impl UserView {
 
     /// SCIM `meta.lastModified`.
     pub fn last_modified(&self) -> Option<Timestamp> {
-        let modified = self.0.metadata.text_in("annotations", names::ANNOTATION_MODIFIED_AT);
+        let modified = self.annotation(names::ANNOTATION_MODIFIED_AT);
         modified.and_then(|text| text.parse().ok()).or_else(|| self.created())
     }
 
@@ -105,6 +105,21 @@ impl UserView {
         let emails = self.0.spec.get("emails")?;
         let primary = emails.as_array()?.iter().find(|email| email["primary"] == true);
         primary.or_else(|| emails.get(0))?["value"].as_str().map(str::to_owned)
+    }
+
+    /// One of the object's annotations, without the cost of the others.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.0.metadata.text_in("annotations", name)
+    }
+
+    /// Whether they are the identity provider's: people's own objects only have what people declare.
+    pub(super) fn is_receivers(&self) -> bool {
+        self.0.metadata.text_in("labels", names::LABEL_ORIGIN) == Some(names::ORIGIN_RECEIVER)
+    }
+
+    /// Whether anything was said of them.
+    pub fn has_status(&self) -> bool {
+        self.0.status.is_some()
     }
 
     /// What each app has of them, as the status says.

@@ -410,7 +410,7 @@ async fn a_thousand_members_cost_one_write_and_one_for_each_slice_that_they_touc
             "metadata": { "name": id, "namespace": *site.tenant.namespace, "resourceVersion": "1" },
             "spec": { "tenantRef": { "name": *site.tenant.name }, "userName": id, "active": true },
         });
-        store.directory().put_user(Arc::new(serde_json::from_value(user).unwrap()));
+        store.directory().put_user(serde_json::from_value(user).unwrap());
     }
     let team = create(&store, &site, &people[..2200]).await;
     let slices = team.object().spec.membership.slices.len();

@@ -106,6 +106,11 @@ impl Apps {
         scopes.filter(|(_, scope)| scope.has_team(team)).map(|(name, _)| name).collect()
     }
 
+    /// Whether any app of a tenant is about anybody.
+    pub(in crate::controllers) fn are_in(&self, tenant: &TenantKey) -> bool {
+        self.apps().values().any(|app| app.tenant == *tenant && app.scope.is_some())
+    }
+
     fn scopes(&self, tenant: &TenantKey) -> Vec<(String, Arc<InScope>)> {
         let apps = self.apps();
         let theirs = apps.iter().filter(|(_, app)| app.tenant == *tenant);

@@ -24,18 +24,23 @@ const NOT_STORED: [&str; 5] = ["schemas", "id", "meta", "groups", "members"];
 ///
 /// `base` holds the fields without which `T` doesn't parse; `field` gives the field's name for an attribute.
 fn split<T: Serialize + DeserializeOwned>(
-    document: Map<String, Value>,
+    mut document: Map<String, Value>,
     base: &Map<String, Value>,
     field: impl Fn(&str) -> String,
 ) -> (Map<String, Value>, BTreeMap<String, String>) {
+    document.retain(|name, _| !NOT_STORED.contains(&name.as_str()));
+    let all: Vec<(String, &Value)> = document.iter().map(|(name, value)| (field(name), value)).collect();
+    // Mostly they say all of it, which is seen at once; what they don't say is found by looking at each alone.
+    if says_exactly::<T>(base, &all) {
+        let mut fields = base.clone();
+        fields.extend(document.into_iter().map(|(name, value)| (field(&name), value)));
+        return (fields, BTreeMap::new());
+    }
     let mut fields = base.clone();
     let mut rest = BTreeMap::new();
     for (name, value) in document {
-        if NOT_STORED.contains(&name.as_str()) {
-            continue;
-        }
         let field = field(&name);
-        if says_exactly::<T>(base, &field, &value) {
+        if says_exactly::<T>(base, &[(field.clone(), &value)]) {
             fields.insert(field, value);
         } else {
             rest.insert(name, value.to_string());
@@ -44,19 +49,20 @@ fn split<T: Serialize + DeserializeOwned>(
     (fields, rest)
 }
 
+/// Whether the fields of `T` hold these values, none of them changed.
 fn says_exactly<T: Serialize + DeserializeOwned>(
     base: &Map<String, Value>,
-    field: &str,
-    value: &Value,
+    values: &[(String, &Value)],
 ) -> bool {
     // These are the store's own, not SCIM's, so an attribute of the same name is an unknown one.
-    if ["tenantRef", "attributes", "membership"].contains(&field) {
+    if values.iter().any(|(field, _)| ["tenantRef", "attributes", "membership"].contains(&field.as_str())) {
         return false;
     }
     let mut trial = base.clone();
-    trial.insert(field.to_owned(), value.clone());
+    trial.extend(values.iter().map(|(field, value)| (field.clone(), (*value).clone())));
     let parsed = serde_json::from_value::<T>(Value::Object(trial));
-    parsed.and_then(serde_json::to_value).is_ok_and(|back| back.get(field) == Some(value))
+    let back = parsed.and_then(serde_json::to_value);
+    back.is_ok_and(|back| values.iter().all(|(field, value)| back.get(field) == Some(*value)))
 }
 
 /// Adds what `spec.attributes` holds.

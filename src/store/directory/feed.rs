@@ -17,25 +17,48 @@ use crate::{
 
 impl Directory {
     /// Takes a version of a user in, as the API server or an own write tells it.
-    pub fn put_user(&self, user: Arc<User>) {
-        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
-        let id: Id = user.name_any().into();
-        let changed = self.write(&tenant, |it| {
-            if !is_gone(user.as_ref()) {
-                return !it.graves.holds(&id, version(user.as_ref())) && it.put_user(&id, user);
+    pub fn put_user(&self, user: User) {
+        let tenant = tenant_of(&user);
+        // Most of what a watch tells was written here, and is here in that version.
+        if !is_gone(&user) && self.knows_user(&tenant, &user) {
+            return;
+        }
+        let view = UserView::of(&user);
+        self.put_packed_user(&tenant, user, view);
+    }
+
+    /// The same for an own write; gives back what the next reader sees of it.
+    pub(in crate::store) fn put_written_user(&self, user: User) -> UserView {
+        let (tenant, view) = (tenant_of(&user), UserView::of(&user));
+        self.put_packed_user(&tenant, user, view.clone());
+        view
+    }
+
+    /// It comes packed, so that nobody waits for that who wants to read meanwhile.
+    fn put_packed_user(&self, tenant: &TenantKey, user: User, view: UserView) {
+        let id = view.shared_id().clone();
+        let changed = self.write(tenant, |it| {
+            if !is_gone(&user) {
+                return it.put_user(user, view);
             }
-            let news = it.graves.bury(&id, version(user.as_ref()));
+            let news = it.graves.bury(&id, version(&user));
             it.held_users.remove(&id);
             if news && user.metadata.deletion_timestamp.is_some() {
                 it.users.remove(&id);
-                it.leaving_users.insert(id.clone(), UserView::of(&user));
+                it.leaving_users.insert(id.clone(), view);
             }
             news
         });
-        self.waiters.wake(&tenant, &id);
+        self.waiters.wake(tenant, &id);
         if changed {
-            self.tell(Change::User { tenant, id });
+            self.tell(Change::User { tenant: tenant.clone(), id });
         }
+    }
+
+    /// Whether this version of a user is here, or a later one, or that they are gone.
+    fn knows_user(&self, tenant: &TenantKey, user: &User) -> bool {
+        let id = user.metadata.name.as_deref().unwrap_or_default();
+        self.read().get(tenant).is_some_and(|it| it.knows_user(id, version(user)))
     }
 
     /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
@@ -151,20 +174,26 @@ impl Directory {
 }
 
 impl Tenant {
-    /// Shows a user, or keeps them back. False if this or a newer version is here.
-    fn put_user(&mut self, id: &Id, user: Arc<User>) -> bool {
+    /// Whether this version of a user is here, or a later one, or that they are gone.
+    fn knows_user(&self, id: &str, version: u64) -> bool {
         let shown = self.users.get(id).map(UserView::resource_version);
-        let held = self.held_users.get(id).map(|it| version(it.as_ref()));
-        if shown.max(held).is_some_and(|known| version(user.as_ref()) <= known) {
+        let held = self.held_users.get(id).map(|it| self::version(it.as_ref()));
+        shown.max(held).is_some_and(|known| version <= known) || self.graves.holds(id, version)
+    }
+
+    /// Shows a user, or keeps them back. False if this or a newer version is here.
+    fn put_user(&mut self, user: User, view: UserView) -> bool {
+        let id = view.shared_id().clone();
+        if self.knows_user(&id, view.resource_version()) {
             return false;
         }
-        if is_held(user.as_ref(), self.shows_another(Kind::User, &user.spec.user_name, id)) {
-            self.users.remove(id);
-            self.held_users.insert(id.clone(), user);
+        if is_held(&user, || self.shows_another(Kind::User, &user.spec.user_name, &id)) {
+            self.users.remove(&id);
+            self.held_users.insert(id, Arc::new(user));
             return true;
         }
-        self.held_users.remove(id);
-        self.users.put(UserView::of(&user))
+        self.held_users.remove(&id);
+        self.users.put(view)
     }
 
     /// Shows a team, or keeps it back, and tells who moved in or out of it. `None` if this or a newer version is here.
@@ -174,7 +203,7 @@ impl Tenant {
         if shown.max(held).is_some_and(|known| version(team.as_ref()) <= known) {
             return None;
         }
-        if is_held(team.as_ref(), self.shows_another(Kind::Team, &team.spec.display_name, id)) {
+        if is_held(team.as_ref(), || self.shows_another(Kind::Team, &team.spec.display_name, id)) {
             let moves = self.teams.remove(id).unwrap_or_default();
             self.held_teams.insert(id.clone(), team);
             return Some(moves);
@@ -182,4 +211,8 @@ impl Tenant {
         self.held_teams.remove(id);
         self.teams.put(team, slices)
     }
+}
+
+fn tenant_of(user: &User) -> TenantKey {
+    TenantKey::new(user.metadata.namespace.as_deref().unwrap_or_default(), &user.spec.tenant_ref.name)
 }

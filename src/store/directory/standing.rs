@@ -13,9 +13,9 @@ pub(in crate::store) fn conflict<K: Claimant>(object: &K) -> Option<bool> {
     (said.observed_generation == object.meta().generation).then(|| said.status == "True")
 }
 
-/// Whether an object is kept back, if `others` of its name are shown.
-pub(super) fn is_held<K: Claimant>(object: &K, others: bool) -> bool {
-    conflict(object).unwrap_or_else(|| others && !is_receivers(object))
+/// Whether an object is kept back, if `others` of its name are shown; they are looked for only where that decides.
+pub(super) fn is_held<K: Claimant>(object: &K, others: impl FnOnce() -> bool) -> bool {
+    conflict(object).unwrap_or_else(|| !is_receivers(object) && others())
 }
 
 #[cfg(test)]
@@ -49,21 +49,21 @@ mod tests {
     #[test]
     fn what_the_leader_said_of_the_present_name_counts() {
         for others in [true, false] {
-            assert!(is_held(&user(false, Some((true, 2))), others));
-            assert!(!is_held(&user(false, Some((false, 2))), others));
+            assert!(is_held(&user(false, Some((true, 2))), || others));
+            assert!(!is_held(&user(false, Some((false, 2))), || others));
         }
     }
 
     #[test]
     fn a_declared_name_that_is_shown_already_waits_for_the_leader() {
         for said in [None, Some((true, 1)), Some((false, 1))] {
-            assert!(is_held(&user(false, said), true));
-            assert!(!is_held(&user(false, said), false));
+            assert!(is_held(&user(false, said), || true));
+            assert!(!is_held(&user(false, said), || false));
         }
     }
 
     #[test]
     fn what_the_receiver_has_claimed_waits_for_nobody() {
-        assert!(!is_held(&user(true, None), true));
+        assert!(!is_held(&user(true, None), || true));
     }
 }

@@ -102,7 +102,7 @@ mod tests {
         Written { kind: Kind::User, tenant: tenant(), id: ID.into(), version }
     }
 
-    fn user(version: u64) -> Arc<User> {
+    fn user(version: u64) -> User {
         let metadata = ObjectMeta {
             name: Some(ID.to_owned()),
             namespace: Some("identity".to_owned()),
@@ -111,7 +111,7 @@ mod tests {
         };
         let tenant_ref = TenantRef { name: "okta".to_owned() };
         let spec = UserSpec { tenant_ref, user_name: "ada".to_owned(), ..UserSpec::default() };
-        Arc::new(User { metadata, spec, status: None })
+        User { metadata, spec, status: None }
     }
 
     async fn ends(directory: &Directory, version: u64) -> bool {

@@ -13,7 +13,7 @@ mod hash;
 mod kept;
 mod offer;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -118,7 +118,7 @@ impl Store {
         let patch = json!({ "metadata": { "uid": user.metadata.uid, "annotations": annotations } });
         let params = PatchParams { field_manager: post_params().field_manager, ..PatchParams::default() };
         let user = call(users.patch(&user.name_any(), &params, &Patch::Merge(patch))).await?;
-        self.directory().put_user(Arc::new(user));
+        self.directory().put_user(user);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What becomes of the objects of each kind that is followed.
 
-use std::{collections::HashSet, fmt::Debug, sync::Arc};
+use std::{collections::HashSet, fmt::Debug};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt};
@@ -45,7 +45,7 @@ pub(super) type Unlisted = (TenantKey, Id, u64);
 
 impl Followed for User {
     async fn appeared(self, store: &Store) {
-        store.directory().put_user(Arc::new(self));
+        store.directory().put_user(self);
     }
 
     fn vanished(self, store: &Store) {

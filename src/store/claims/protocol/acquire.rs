@@ -15,8 +15,9 @@ pub struct Acquire {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Doing {
-    Reading,
+    /// Nearly every value is nobody's, so this comes first; whose it is otherwise, is then read.
     Creating,
+    Reading,
     /// Writes the claim, expecting the version that was read.
     Swapping {
         version: Text,
@@ -67,7 +68,7 @@ fn step(holder: Holder, patient: bool, fenced: bool) -> Step {
 impl Acquire {
     /// Nothing is asked yet.
     pub fn new(claim: Text, id: Text) -> Self {
-        Self { claim, id, fenced: None, doing: Doing::Reading }
+        Self { claim, id, fenced: None, doing: Doing::Creating }
     }
 
     /// The next call, or how it ended.
@@ -152,9 +153,18 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_nobodys_takes_one_call() {
+        let acquire = Acquire::new("claim".into(), "ada".into());
+        assert_eq!(acquire.next(), Ok(Ask::CreateClaim { claim: "claim".into(), holder: "ada".into() }));
+        let held = Held { claim: "claim".into(), version: "7".into(), was_ours: false };
+        assert_eq!(acquire.told(Answer::Stored("7".into()), true).next(), Err(Acquired::Held(held)));
+    }
+
+    #[test]
     fn a_claim_we_hold_is_written_again() {
         let ours = Answer::Claim(Some(("ada".into(), "7".into())));
-        let acquire = Acquire::new("claim".into(), "ada".into()).told(ours, true);
+        let acquire = Acquire::new("claim".into(), "ada".into());
+        let acquire = acquire.told(Answer::Refused(Refusal::Exists), true).told(ours, true);
         let swap = Ask::SwapClaim { claim: "claim".into(), holder: "ada".into(), version: "7".into() };
         assert_eq!(acquire.next(), Ok(swap));
     }

@@ -1,0 +1,135 @@
+//! A bare client that makes the writes of the mixed load straight to the API server, as many a second, where nobody
+//! watches. What it waits for, the machine and the API server take; only what we take longer is ours.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures::future::try_join_all;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{
+    Api, Resource,
+    api::{ListParams, ObjectMeta, PostParams},
+};
+use rollcall::api::{Team, User};
+use tokio::sync::Mutex;
+
+use crate::{
+    load::Failure,
+    system::{BARE, System},
+};
+
+/// How many users and teams are changed, one after the other.
+const PEOPLE: u32 = 500;
+const TEAMS: u32 = 50;
+
+/// Users of these numbers nobody else creates there.
+const FIRST: usize = 9_000_000;
+
+/// The client, and the objects that it changes as it last saw them.
+pub struct Bare {
+    users: Api<User>,
+    claims: Api<Lease>,
+    teams: Api<Team>,
+    claim: Lease,
+    people: Vec<Mutex<User>>,
+    groups: Vec<Mutex<Team>>,
+}
+
+impl Bare {
+    /// Copies some of our objects.
+    pub async fn prepare(system: &System) -> Result<Self, Failure> {
+        let client = &system.client;
+        let users: Api<User> = Api::namespaced(client.clone(), BARE);
+        let claims: Api<Lease> = Api::namespaced(client.clone(), BARE);
+        let teams: Api<Team> = Api::namespaced(client.clone(), BARE);
+        let some = |count| ListParams::default().labels("app.kubernetes.io/managed-by=rollcall").limit(count);
+        let claimed = ListParams::default().labels("rollcall.dev/claim=userName").limit(1);
+        let claim = system.api::<Lease>().list(&claimed).await?.items.pop().ok_or("there is no claim")?;
+        let (mut people, mut groups) = (Vec::new(), Vec::new());
+        for user in system.api::<User>().list(&some(PEOPLE)).await?.items {
+            let user = User { metadata: copied(&user, None), spec: user.spec, status: None };
+            people.push(Mutex::new(users.create(&params(), &user).await?));
+        }
+        // The first team is the large one, which the load leaves alone.
+        for team in system.api::<Team>().list(&some(TEAMS + 1)).await?.items.into_iter().skip(1) {
+            let team = Team { metadata: copied(&team, None), spec: team.spec, status: None };
+            groups.push(Mutex::new(teams.create(&params(), &team).await?));
+        }
+        Ok(Self { users, claims, teams, claim, people, groups })
+    }
+
+    /// How long each of the writes took that are among requests of these numbers at `rate` a second, as [`crate::mixed`]
+    /// makes them: of ten, the last four. Each is due at its time.
+    pub async fn writes(
+        &self,
+        connections: usize,
+        rate: f64,
+        numbers: Range<usize>,
+    ) -> Result<Vec<Duration>, Failure> {
+        let (next, started) = (AtomicUsize::new(0), Instant::now());
+        let lanes = (0..connections).map(|_| async {
+            let mut took = Vec::new();
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let number = place / 4 * 10 + 6 + place % 4;
+                if number >= numbers.len() {
+                    return Ok::<_, Failure>(took);
+                }
+                let due = started + Duration::from_secs_f64(number as f64 / rate);
+                tokio::time::sleep_until(due.into()).await;
+                self.write(numbers.start + number).await?;
+                took.push(due.elapsed());
+            }
+        });
+        Ok(try_join_all(lanes).await?.into_iter().flatten().collect())
+    }
+
+    async fn write(&self, number: usize) -> Result<(), Failure> {
+        let turn = number / 10;
+        match number % 10 {
+            6 => {
+                let name = format!("username-{:040x}", FIRST + number);
+                let claim =
+                    Lease { metadata: copied(&self.claim, Some(name)), spec: self.claim.spec.clone() };
+                self.claims.create(&params(), &claim).await?;
+                let like = self.people[0].lock().await.clone();
+                let name = format!("0199d5a0-0000-7000-8000-{:012x}", FIRST + number);
+                let user = User { metadata: copied(&like, Some(name)), spec: like.spec, status: None };
+                self.users.create(&params(), &user).await?;
+            }
+            7 | 8 => {
+                let mut user = self.people[(number * 7919) % self.people.len()].lock().await;
+                user.spec.title = Some(format!("Engineer {number}"));
+                let id = user.metadata.name.clone().unwrap_or_default();
+                *user = self.users.replace(&id, &params(), &user).await?;
+            }
+            _ => {
+                let mut team = self.groups[turn % self.groups.len()].lock().await;
+                team.spec.membership.added.push(format!("0199d5a0-0000-7000-8000-{number:012x}"));
+                team.spec.membership.count += 1;
+                let id = team.metadata.name.clone().unwrap_or_default();
+                *team = self.teams.replace(&id, &params(), &team).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn params() -> PostParams {
+    PostParams { field_manager: Some("rollcall".to_owned()), ..PostParams::default() }
+}
+
+/// What of its metadata whoever creates an object gives it.
+fn copied(object: &impl Resource, name: Option<String>) -> ObjectMeta {
+    let of = object.meta();
+    ObjectMeta {
+        name: name.or_else(|| of.name.clone()),
+        labels: of.labels.clone(),
+        annotations: of.annotations.clone(),
+        finalizers: of.finalizers.clone(),
+        ..ObjectMeta::default()
+    }
+}
