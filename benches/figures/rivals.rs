@@ -54,17 +54,23 @@ const IN_MEMORY: [Rival; 4] = [
     Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, people: 1_000, is_quick: false },
     Rival {
         name: "scim2-server (Python)",
-        start: peers::scim2_server,
+        start: peers::scim2_server_at_full_speed,
         person,
         people: 1_000,
         is_quick: false,
     },
 ];
 
-/// Those that keep what they acknowledge: MLflow in SQLite, and Keycloak, which could, but has it in memory here.
+/// Those that keep what they acknowledge, both in a database that flushes each transaction to the disk.
 const DURABLE: [Rival; 2] = [
-    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, person, people: 0, is_quick: true },
-    Rival { name: "MLflow", start: peers::mlflow, person, people: 0, is_quick: false },
+    Rival {
+        name: "Keycloak on PostgreSQL",
+        start: peers::keycloak_on_postgres,
+        person,
+        people: 0,
+        is_quick: true,
+    },
+    Rival { name: "MLflow on SQLite", start: peers::mlflow, person, people: 0, is_quick: false },
 ];
 
 /// How fast one person is read and found, of `people`: nobody is in a team yet, as the rivals have none.
