@@ -12,6 +12,7 @@
 )]
 
 mod coalesce;
+mod delete;
 mod directory;
 mod fair;
 mod gauge;
