@@ -35,7 +35,7 @@ const TEAMS: usize = 100;
 /// Users of these numbers nobody else creates.
 const FIRST: usize = 5_000_000;
 
-/// With everybody there; `teams` has the large one first. A tenth of the people go, half of whom are in the large team.
+/// With everybody there; `teams` has the large one first. One in twenty of the people goes, half of whom are in it.
 pub async fn measure(
     table: &mut Table,
     system: &System,
@@ -43,7 +43,7 @@ pub async fn measure(
     people: &[String],
     teams: &[String],
 ) -> Result<(), Failure> {
-    let gone = &people[..people.len() / 10];
+    let gone = &people[..people.len() / 20];
     let of = format!("{} users, each in ten teams", gone.len());
     let bare = Bare::of(system, &gone[0]).await?;
     let again = recreation(tenant, "/Users", &gone[0]).await?;

@@ -65,11 +65,11 @@ async fn with_teams(
         start::measure(table, system, &size).await?;
     }
     if selection.has("mixed") {
-        let time = Duration::from_secs(if selection.full { 60 } else { 20 });
+        let time = Duration::from_secs(if selection.full { 60 } else { 10 });
         mixed::measure(table, tenant, &people, &teams, time).await?;
     }
     if selection.has("fair") {
-        let time = Duration::from_secs(10);
+        let time = Duration::from_secs(if selection.full { 10 } else { 5 });
         fair::measure(table, system, tenant, (&people, &teams), time).await?;
     }
     if selection.has("growth") {
