@@ -29,7 +29,7 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
-# Which group of figures, by a part of its name: protocol, rivals, memory, start, mixed, growth, throughput. All of them if empty.
+# Which groups of figures: protocol, coalesce, rivals, memory, start, mixed, fair, growth, throughput, delete. All if empty.
 ONLY ?=
 
 .PHONY: bench

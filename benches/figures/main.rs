@@ -14,6 +14,7 @@
 mod access;
 mod bare;
 mod coalesce;
+mod delete;
 mod directory;
 mod fair;
 mod gauge;

@@ -4,7 +4,10 @@
 //! Ours keeps everybody in etcd, which flushes each write to the disk, checks a token and logs each request; those in
 //! memory do none of it.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use rollcall_dev::peers::{self, Peer, PeerError};
 use serde_json::Value;
@@ -26,8 +29,18 @@ const ROUNDS: usize = 3;
 /// About how long one of these takes, in seconds.
 const ROUND: f64 = 1.0;
 
+/// For so long a rival is filled, in the full form and in the quick one: some look at everybody before they take one more.
+/// Fewer than we have only make it faster.
+const FILLING: [Duration; 2] = [Duration::from_mins(1), Duration::from_secs(15)];
+
+/// How many are created before it is looked how long that took.
+const FILLED_AT_ONCE: usize = 500;
+
 /// What is asked before anything counts, in seconds: some compile themselves while they run.
 const WARM_UP: f64 = 2.0;
+
+/// The same for creates, in the full form and in the quick one: those who keep people are slow, and need longer for it.
+const WARM_UP_OF_CREATES: [f64; 2] = [20.0, 5.0];
 
 /// Whom we compare with.
 struct Rival {
@@ -35,36 +48,27 @@ struct Rival {
     start: fn() -> Result<Peer, PeerError>,
     /// A person as it takes them.
     person: fn(usize) -> String,
-    /// How many people it is given, in the full form; those that scan them, as many as ours. Fewer only make it faster.
-    people: usize,
     /// It starts and fills fast enough for the quick form.
     is_quick: bool,
 }
 
 /// Those that have people in memory alone.
 const IN_MEMORY: [Rival; 4] = [
-    Rival { name: "elimity (Go)", start: peers::elimity, person, people: 100_000, is_quick: true },
-    Rival {
-        name: "scim-server (Rust)",
-        start: peers::scim_server,
-        person: core,
-        people: 100_000,
-        is_quick: true,
-    },
-    Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, people: 1_000, is_quick: false },
+    Rival { name: "elimity (Go)", start: peers::elimity, person, is_quick: true },
+    Rival { name: "scim-server (Rust)", start: peers::scim_server, person: core, is_quick: true },
+    Rival { name: "SCIMMY (Node)", start: peers::scimmy, person, is_quick: false },
     Rival {
         name: "scim2-server (Python)",
-        start: peers::scim2_server,
+        start: peers::scim2_server_at_full_speed,
         person,
-        people: 1_000,
         is_quick: false,
     },
 ];
 
-/// Those that keep what they acknowledge: MLflow in SQLite, and Keycloak, which could, but has it in memory here.
+/// Those that keep what they acknowledge, both in a database that flushes each transaction to the disk.
 const DURABLE: [Rival; 2] = [
-    Rival { name: "Keycloak", start: peers::keycloak_at_full_speed, person, people: 0, is_quick: true },
-    Rival { name: "MLflow", start: peers::mlflow, person, people: 0, is_quick: false },
+    Rival { name: "Keycloak on PostgreSQL", start: peers::keycloak_on_postgres, person, is_quick: true },
+    Rival { name: "MLflow on SQLite", start: peers::mlflow, person, is_quick: false },
 ];
 
 /// How fast one person is read and found, of `people`: nobody is in a team yet, as the rivals have none.
@@ -75,9 +79,8 @@ pub async fn reads(
     people: usize,
 ) -> Result<(), Failure> {
     for rival in IN_MEMORY.iter().filter(|rival| rival.is_quick || selection.full) {
-        let held = rival.people.min(people);
         let (theirs, _peer) = start(rival.start).await?;
-        theirs.create_all(0..held, rival.person).await?;
+        let held = theirs.fill(people, rival.person, selection.full).await?;
         let sides = [Side::new(ours.clone(), people).await?, Side::new(theirs, held).await?];
         let (measured, beside) = sides[0].in_turn(&sides[1], Side::read).await?;
         table.at_least_times("reads of a user by id", 1.0, measured, (rival.name, beside), "/s");
@@ -101,7 +104,7 @@ pub async fn creates(
     for rival in DURABLE.iter().filter(|rival| rival.is_quick || selection.full) {
         let (tenant, _peer) = start(rival.start).await?;
         let mut theirs = Side { tenant, ids: Vec::new(), people: 0 };
-        theirs.create(WARM_UP).await?;
+        theirs.create(WARM_UP_OF_CREATES[usize::from(!selection.full)]).await?;
         let (mut measured, mut beside) = (vec![ours.create(ROUND).await?], Vec::new());
         for _ in 0..ROUNDS {
             beside.push(theirs.create(ROUND).await?);
@@ -189,6 +192,18 @@ impl Side {
 }
 
 impl Tenant {
+    /// Creates as many people as there is time for; how many that were.
+    async fn fill(&self, people: usize, person: fn(usize) -> String, full: bool) -> Result<usize, Failure> {
+        let (started, patience) = (Instant::now(), FILLING[usize::from(!full)]);
+        let mut held = 0;
+        while held < people && started.elapsed() < patience {
+            let next = people.min(held + FILLED_AT_ONCE);
+            self.create_all(held..next, person).await?;
+            held = next;
+        }
+        Ok(held)
+    }
+
     /// Creates people, each at the first attempt; the rate.
     async fn create_all(&self, numbers: Range<usize>, person: fn(usize) -> String) -> Result<f64, Failure> {
         let post = |number| self.ask("POST", "/Users", person(numbers.start + number));

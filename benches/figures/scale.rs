@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use crate::{
-    fair, growth,
+    delete, fair, growth,
     load::Failure,
     memory::{self, Empty},
     mixed,
@@ -20,7 +20,7 @@ use crate::{
 
 /// The groups of figures that are measured here: that which has people alone, and those that have teams, too.
 const ALONE: &str = "rivals";
-const TOGETHER: [&str; 6] = ["memory", "growth", "start", "mixed", "fair", "throughput"];
+const TOGETHER: [&str; 7] = ["memory", "growth", "start", "mixed", "fair", "throughput", "delete"];
 
 /// Measures those of the groups that were selected.
 pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
@@ -65,11 +65,11 @@ async fn with_teams(
         start::measure(table, system, &size).await?;
     }
     if selection.has("mixed") {
-        let time = Duration::from_secs(if selection.full { 60 } else { 20 });
+        let time = Duration::from_secs(if selection.full { 60 } else { 10 });
         mixed::measure(table, system, tenant, &people, &teams, time).await?;
     }
     if selection.has("fair") {
-        let time = Duration::from_secs(10);
+        let time = Duration::from_secs(if selection.full { 10 } else { 5 });
         fair::measure(table, system, tenant, (&people, &teams), time).await?;
     }
     if selection.has("growth") {
@@ -79,6 +79,9 @@ async fn with_teams(
         // First, as slices that nobody names any more are deleted later.
         throughput::creates(table, system).await?;
         throughput::members(table, system, tenant, &people, &teams[0]).await?;
+    }
+    if selection.has("delete") {
+        delete::measure(table, system, tenant, &people, &teams).await?;
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 /// The same objects as a create of ours, from a client that does nothing else, where nobody watches.
-async fn post(system: &System, numbers: Range<usize>, user: &User, claim: &Lease) -> Result<(), Failure> {
+pub async fn post(system: &System, numbers: Range<usize>, user: &User, claim: &Lease) -> Result<(), Failure> {
     let users: Api<User> = Api::namespaced(system.client.clone(), BARE);
     let claims: Api<Lease> = Api::namespaced(system.client.clone(), BARE);
     let params = PostParams { field_manager: Some("rollcall".to_owned()), ..PostParams::default() };

@@ -121,7 +121,7 @@ impl Store {
 
     /// Deletes slices that no team names any more, in the background. What stays behind is swept later. Their names
     /// are random and never used again, so a late call finds them or nothing.
-    pub(super) fn drop_slices(&self, tenant: &TenantKey, names: Vec<String>) {
+    pub fn drop_slices(&self, tenant: &TenantKey, names: Vec<String>) {
         let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
         if names.is_empty() {
             return;

@@ -107,18 +107,18 @@ impl Store {
         }
     }
 
-    /// Takes a member who is gone out of a team.
-    pub async fn remove_member(
+    /// Takes members who are gone out of a team.
+    pub async fn remove_members(
         &self,
         tenant: &TenantKey,
         team: &str,
-        member: &str,
+        members: &[String],
     ) -> Result<(), StoreError> {
-        // What people declare is theirs to change; the member is left out of every answer meanwhile.
+        // What people declare is theirs to change; these are left out of every answer meanwhile.
         if self.directory().team(tenant, team).is_none_or(|team| !is_receivers(team.outline())) {
             return Ok(());
         }
-        let gone = vec![MemberChange::Remove(vec![member.to_owned()])];
+        let gone = vec![MemberChange::Remove(members.to_vec())];
         match self
             .change_team(tenant, team, &Conditions::default(), &[], move |document| {
                 Ok((document, gone.clone()))

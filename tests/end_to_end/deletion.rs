@@ -1,5 +1,6 @@
 //! Deleting: access always goes; things go only when somebody said so.
 
+use futures::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -34,6 +35,44 @@ async fn a_deleted_user_loses_access_at_once_and_then_the_object_goes() {
         (world.object("team", &team).await["spec"]["membership"]["count"] == 0).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_large_group_and_of_members_who_are_deleted_at_the_same_time() {
+    /// A group keeps fewer in itself.
+    const MEMBERS: usize = 300;
+    let world = World::start().await;
+    let people = stream::iter(0..MEMBERS).map(|number| {
+        let world = &world;
+        async move { world.user(&format!("many-{number}")).await }
+    });
+    let people: Vec<String> = people.buffer_unordered(16).collect().await;
+    let members: Vec<&str> = people.iter().map(String::as_str).collect();
+    let [kept, deleted] = [world.group("Kept", &members).await, world.group("Deleted", &members).await];
+    assert!(!slices(&world, &deleted).await.is_empty(), "it is large enough");
+
+    let gone = stream::iter(&people[100..]).map(|id| {
+        let (world, path) = (&world, format!("/Users/{id}"));
+        async move { world.send(Method::DELETE, &path, Value::Null).await }
+    });
+    gone.buffer_unordered(16).collect::<Vec<Value>>().await;
+    world.send(Method::DELETE, &format!("/Groups/{deleted}"), Value::Null).await;
+    eventually("the objects are gone", || async {
+        let users = world.objects("users", "").await.len();
+        (users == 100 && world.object("team", &deleted).await.is_null()).then_some(())
+    })
+    .await;
+    eventually("the slices of the group are gone", || async {
+        slices(&world, &deleted).await.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(world.object("team", &kept).await["spec"]["membership"]["count"], 100, "before they went");
+    world.group("Deleted", &[]).await;
+    world.user("many-299").await;
+}
+
+async fn slices(world: &World, team: &str) -> Vec<Value> {
+    world.objects("membershipslices", &format!("rollcall.dev/team={team}")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,6 +112,16 @@ impl World {
         serde_json::from_str(&text.await.unwrap()).unwrap_or(Value::Null)
     }
 
+    /// All objects of a kind with these labels.
+    pub async fn objects(&self, kind: &str, labels: &str) -> Vec<Value> {
+        let (namespace, kind, labels) = (self.namespace().to_owned(), kind.to_owned(), labels.to_owned());
+        let text = tokio::task::spawn_blocking(move || {
+            plane().kubectl(&["get", &kind, "-n", &namespace, "-o", "json", "-l", &labels]).unwrap()
+        });
+        let list: Value = serde_json::from_str(&text.await.unwrap()).unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+
     /// Waits until an app's row in an object's status is as `expected` says.
     pub async fn row(&self, kind: &str, name: &str, app: &str, expected: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("{kind} {name} says what {app} has"), || async {

@@ -123,7 +123,7 @@ impl World {
         [
             Sweeper::default().sweep(store, &namespaces).await,
             Names::new(store.clone()).claim(&self.grace).await.map(drop),
-            store.remove_member(&self.site.tenant, &self.team, &self.ada).await,
+            store.remove_members(&self.site.tenant, &self.team, std::slice::from_ref(&self.ada)).await,
         ]
     }
 }

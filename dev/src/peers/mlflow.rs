@@ -29,6 +29,7 @@ pub fn mlflow() -> Result<Peer, PeerError> {
         },
         // The token that server.py has it issue.
         sign_in: Some(|_| Some("scim_00000000_rollcall".to_owned())),
-        patience: Duration::from_mins(2),
+        // Each of its workers takes the time of a processor to import what it needs.
+        patience: Duration::from_mins(5),
     })
 }
