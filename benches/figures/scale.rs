@@ -68,6 +68,9 @@ async fn with_teams(
         let time = Duration::from_secs(if selection.full { 60 } else { 10 });
         mixed::measure(table, system, tenant, &people, &teams, time).await?;
     }
+    if selection.has("throughput") {
+        throughput::creates(table, system, tenant).await?;
+    }
     if selection.has("fair") {
         let time = Duration::from_secs(if selection.full { 10 } else { 5 });
         fair::measure(table, system, tenant, (&people, &teams), time).await?;
@@ -76,8 +79,6 @@ async fn with_teams(
         growth::measure(table, system, tenant, &people, &teams).await?;
     }
     if selection.has("throughput") {
-        // First, as slices that nobody names any more are deleted later.
-        throughput::creates(table, system).await?;
         throughput::members(table, system, tenant, &people, &teams[0]).await?;
     }
     if selection.has("delete") {

@@ -13,6 +13,9 @@ use crate::{
     table::Table,
 };
 
+/// How often it is started.
+const STARTS: usize = 3;
+
 /// For so long it must have had nothing to do to count as idle.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -22,22 +25,29 @@ const NEXT_TO_NOTHING: f64 = 0.02;
 pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Result<(), Failure> {
     let of = format!("{} users, {} memberships", size.people, size.memberships);
     idle(system.operator.pid()?).await?;
-    system.operator.kill()?;
     let before = counts(system).await?;
-    let took = system.operator.launch(&system.plane).await?;
-    table.at_most(&format!("start of a replica until it is ready, {of}"), 10.0, took.as_secs_f64(), "s");
-    // The leader compares everything with everything before it has nothing more to do.
-    let leader = eventually("the replica leads", || async {
-        system.operator.metric("rollcall_leader ").await.filter(|it| *it > 0.0)
-    });
-    leader.await;
+    let mut took = Vec::new();
+    for _ in 0..STARTS {
+        system.operator.kill()?;
+        took.push(system.operator.launch(&system.plane).await?);
+        // The leader compares everything with everything before it has nothing more to do.
+        let leader = eventually("the replica leads", || async {
+            system.operator.metric("rollcall_leader ").await.filter(|it| *it > 0.0)
+        });
+        leader.await;
+        idle(system.operator.pid()?).await?;
+    }
+    took.sort_unstable();
+    let seconds = |place: usize| took[place].as_secs_f64();
+    let figure = format!("start of a replica until it is ready, {of}");
+    table.at_most(&figure, 10.0, seconds(STARTS / 2), "s");
+    table.note(&format!("  the longest of {STARTS}"), seconds(STARTS - 1), "s");
     let pid = system.operator.pid()?;
-    idle(pid).await?;
     let written = differences(&before, &counts(system).await?);
     for (line, count) in &written {
         eprintln!("  {count} writes of {line}");
     }
-    table.at_most("  its writes until all was compared", 0.0, written.values().sum(), "");
+    table.at_most("  its writes until all was compared", 0.0, written.values().sum::<f64>() + 0.0, "");
     table.at_most("  its memory then", 256.0, memory(pid, "VmRSS")?, "MiB");
     table.at_most("  its memory at the peak", 256.0, memory(pid, "VmHWM")?, "MiB");
     Ok(())
