@@ -29,7 +29,8 @@ down: ## Stop what `make up` started
 test: assets ## Run all tests, on a real control plane and third-party servers
 	cargo test --workspace
 
-# Which groups of figures: protocol, coalesce, rivals, memory, start, mixed, fair, growth, throughput, delete. All if empty.
+# Which groups of figures: protocol, access, coalesce, rivals, memory, start, mixed, fair, growth, throughput, delete,
+# and million in the full form. All if empty.
 ONLY ?=
 
 .PHONY: bench

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::{Api, api::PostParams};
 use rollcall::api::{DownstreamApp, DownstreamAppSpec};
 use serde_json::json;
 
 use crate::{
     load::Failure,
-    people::add,
+    people::{add, patch},
     selection::Selection,
     system::{BARE, System, Tenant, eventually},
     table::Table,
@@ -50,11 +50,8 @@ async fn run(table: &mut Table) -> Result<(), Failure> {
             },
         }))?,
     );
-    let created = system.api::<DownstreamApp>().create(&PostParams::default(), &app).await?;
-    eventually(&format!("{} lets her in", created.name_any()), || async {
-        may_view(&system).await.then_some(())
-    })
-    .await;
+    system.api::<DownstreamApp>().create(&PostParams::default(), &app).await?;
+    eventually("the app lets her in", || async { may_view(&system).await.then_some(()) }).await;
     let (mut lost, mut got) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         lost.push(until(&system, &tenant, &ada, false).await?);
@@ -82,9 +79,7 @@ async fn team_of(tenant: &Tenant, member: &str) -> Result<(), Failure> {
 /// Sets `active`, and waits until Kubernetes decides accordingly.
 async fn until(system: &System, tenant: &Tenant, user: &str, active: bool) -> Result<Duration, Failure> {
     let operation = json!({ "op": "replace", "path": "active", "value": active });
-    let body =
-        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] });
-    let patch = |_| tenant.ask("PATCH", &format!("/Users/{user}"), body.to_string());
+    let patch = |_| tenant.ask("PATCH", &format!("/Users/{user}"), patch(&operation));
     let started = Instant::now();
     tenant.server.load(1, 1, patch).await?.all(200);
     eventually("access follows", || async { (may_view(system).await == active).then_some(()) }).await;

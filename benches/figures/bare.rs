@@ -91,14 +91,8 @@ impl Bare {
         let turn = number / 10;
         match number % 10 {
             6 => {
-                let name = format!("username-{:040x}", FIRST + number);
-                let claim =
-                    Lease { metadata: copied(&self.claim, Some(name)), spec: self.claim.spec.clone() };
-                self.claims.create(&params(), &claim).await?;
                 let like = self.people[0].lock().await.clone();
-                let name = format!("0199d5a0-0000-7000-8000-{:012x}", FIRST + number);
-                let user = User { metadata: copied(&like, Some(name)), spec: like.spec, status: None };
-                self.users.create(&params(), &user).await?;
+                create((&self.users, &like), (&self.claims, &self.claim), FIRST + number).await?;
             }
             7 | 8 => {
                 let mut user = self.people[(number * 7919) % self.people.len()].lock().await;
@@ -116,6 +110,20 @@ impl Bare {
         }
         Ok(())
     }
+}
+
+/// Creates a user and the claim on the name, like these of ours, in the order in which we do.
+pub async fn create(
+    (users, user): (&Api<User>, &User),
+    (claims, claim): (&Api<Lease>, &Lease),
+    number: usize,
+) -> kube::Result<()> {
+    let name = format!("username-{number:040x}");
+    let claim = Lease { metadata: copied(claim, Some(name)), spec: claim.spec.clone() };
+    claims.create(&params(), &claim).await?;
+    let name = format!("0199d5a0-0000-7000-8000-{number:012x}");
+    let user = User { metadata: copied(user, Some(name)), spec: user.spec.clone(), status: None };
+    users.create(&params(), &user).await.map(drop)
 }
 
 fn params() -> PostParams {

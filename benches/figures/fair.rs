@@ -5,16 +5,17 @@
 //! who does not flood something whoever is flooded. The flood waits for answers, as any client does that has only so many
 //! connections: what a server lets wait, it is not asked again meanwhile.
 
-use std::{fs, process::id, time::Duration};
+use std::{fs, time::Duration};
 
-use rollcall_dev::{Component, peers};
+use rollcall_dev::peers;
 use serde_json::json;
 use tokio::{runtime::Builder, task::JoinHandle};
 
 use crate::{
-    gauge::worked,
+    gauge::Work,
     load::{Ask, Failure, Paced},
     mixed::{self, Seen},
+    people::patch,
     rivals,
     system::{System, Tenant},
     table::Table,
@@ -30,16 +31,13 @@ const FIRST: usize = 4_000_000;
 /// How often the three take turns.
 const ROUNDS: usize = 3;
 
-/// Whose work is counted.
-const WORKERS: [&str; 5] =
-    ["the operator", "the API server", "etcd", "the generator of the load", "the generator of the flood"];
-
 /// What was seen of the load in one of the three surroundings.
 #[derive(Default)]
 struct Phase {
     seen: Vec<Seen>,
-    /// Seconds of each of the workers.
-    work: [f64; WORKERS.len()],
+    work: Work,
+    /// Seconds that the generator of the flood has worked.
+    flooding: f64,
     /// What was answered to the flood: let through, and refused.
     answered: [usize; 2],
 }
@@ -72,24 +70,18 @@ pub async fn measure(
     for round in 0..ROUNDS {
         for (turn, (phase, flood)) in phases.iter_mut().zip(&floods).enumerate() {
             let first = FIRST + (3 * round + turn + 1) * 100_000;
-            let before = workers(system)?;
+            let before = Work::so_far(system)?;
             let flood = flood.clone().map(|flood| flood.start(time));
             phase.seen.push(mixed::load(tenant, people, teams, first, time).await?);
-            let mut work = workers(system)?;
-            for (after, before) in work.iter_mut().zip(before) {
-                *after -= before;
-            }
+            phase.work.add_since(before, system)?;
             if let Some(flood) = flood {
                 let (answers, worked) = flood.await??;
                 let refused = answers.iter().filter(|it| it.status == 429).count();
                 phase.answered[0] += answers.len() - refused;
                 phase.answered[1] += refused;
                 // Both generators are in this process.
-                work[3] -= worked;
-                work[4] = worked;
-            }
-            for (sum, more) in phase.work.iter_mut().zip(work) {
-                *sum += more;
+                phase.work.take_from_load_generator(worked);
+                phase.flooding += worked;
             }
         }
     }
@@ -114,17 +106,15 @@ fn tell(table: &mut Table, phases: &[Phase; 3], time: Duration) {
     table.note("  of the flood, what is let through", passed, "/s");
     table.note("  of the flood, what is refused", refused, "/s");
     table.note("  of the control's flood, what is answered", control.answered[0] as f64 / seconds, "/s");
-    for (number, name) in WORKERS.iter().enumerate() {
-        let [alone, beside, control] = [alone, beside, control].map(|phase| phase.work[number] / seconds);
+    let cores = |name: &str, [alone, beside, control]: [f64; 3]| {
         eprintln!("  cores of {name}: {alone:.2} alone, {beside:.2} beside, {control:.2} control");
+    };
+    let phases = [alone, beside, control];
+    let work = phases.map(|phase| phase.work.each(seconds));
+    for (number, name) in Work::OF.into_iter().enumerate() {
+        cores(name, work.map(|work| work[number]));
     }
-}
-
-/// Seconds that each worker has worked so far. That of the flood's generator is known when it ends.
-fn workers(system: &System) -> Result<[f64; WORKERS.len()], Failure> {
-    let plane = |component| -> Result<f64, Failure> { worked(system.plane.pid(component)?) };
-    let operator = worked(system.operator.pid()?)?;
-    Ok([operator, plane(Component::ApiServer)?, plane(Component::Etcd)?, worked(id())?, 0.0])
+    cores("the generator of the flood", phases.map(|phase| phase.flooding / seconds));
 }
 
 impl Flood {
@@ -146,9 +136,7 @@ impl Flood {
         let who = number * 31 % self.ids.len();
         if number.is_multiple_of(5) {
             let change = json!({ "op": "replace", "path": "title", "value": format!("Flooder {number}") });
-            let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-            let body = json!({ "schemas": [schema], "Operations": [change] });
-            return self.tenant.ask("PATCH", &format!("/Users/{}", self.ids[who]), body.to_string());
+            return self.tenant.ask("PATCH", &format!("/Users/{}", self.ids[who]), patch(&change));
         }
         self.tenant.ask("GET", &format!("/Users?filter=userName%20eq%20%22person{who}@example.com%22"), "")
     }

@@ -113,8 +113,13 @@ impl Work {
         Ok(())
     }
 
-    /// Of each, divided by `count`, in milliseconds.
-    pub fn each(self, count: usize) -> [f64; 4] {
-        self.0.map(|seconds| seconds * 1e3 / count as f64)
+    /// Takes the work of others out of what this process has done.
+    pub fn take_from_load_generator(&mut self, seconds: f64) {
+        self.0[3] -= seconds;
+    }
+
+    /// Of each, divided by `by`.
+    pub fn each(self, by: f64) -> [f64; 4] {
+        self.0.map(|seconds| seconds / by)
     }
 }

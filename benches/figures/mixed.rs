@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     bare::Bare,
     load::{Ask, Failure, Paced},
-    people::{add, person},
+    people::{add, patch, person},
     start::idle,
     system::{System, Tenant},
     table::Table,
@@ -23,7 +23,7 @@ const TURNS: usize = 4;
 /// Users of these numbers nobody else creates.
 const FIRST: usize = 3_000_000;
 
-/// What was seen of such a load: how long each took, sorted.
+/// What was seen of such a load: how long each took, sorted in what one [`load`] gives.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub reads: Vec<Duration>,
@@ -47,10 +47,6 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, numbe
     let turn = number / 10;
     let who = number * 7919 % people.len();
     let (person_id, team) = (&people[who], &teams[turn % (teams.len() - 1) + 1]);
-    let patch = |operation| {
-        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] })
-            .to_string()
-    };
     match number % 10 {
         0..3 => {
             let filter = format!("filter=userName%20eq%20%22person{who}@example.com%22");
@@ -64,7 +60,7 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, numbe
             tenant.ask(
                 "PATCH",
                 &format!("/Users/{person_id}"),
-                patch(json!({ "op": "Replace", "path": "title", "value": value })),
+                patch(&json!({ "op": "Replace", "path": "title", "value": value })),
             )
         }
         8 => {
@@ -72,7 +68,7 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, numbe
             tenant.ask(
                 "PATCH",
                 &format!("/Users/{person_id}"),
-                patch(json!({ "op": "replace", "value": value })),
+                patch(&json!({ "op": "replace", "value": value })),
             )
         }
         _ => tenant.ask("PATCH", &format!("/Groups/{team}"), add(std::iter::once(person_id.as_str()))),

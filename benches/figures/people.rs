@@ -68,7 +68,11 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 /// A PATCH that adds these to a team.
 pub fn add<'a>(members: impl Iterator<Item = &'a str>) -> String {
     let value: Vec<Value> = members.map(|id| json!({ "value": id })).collect();
-    let operation = json!({ "op": "add", "path": "members", "value": value });
+    patch(&json!({ "op": "add", "path": "members", "value": value }))
+}
+
+/// A PATCH of one operation.
+pub fn patch(operation: &Value) -> String {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation] })
         .to_string()
 }

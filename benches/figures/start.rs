@@ -47,7 +47,12 @@ pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Res
     for (line, count) in &written {
         eprintln!("  {count} writes of {line}");
     }
-    table.at_most("  its writes until all was compared", 0.0, written.values().sum::<f64>() + 0.0, "");
+    table.at_most(
+        "  its writes until all was compared",
+        0.0,
+        written.values().fold(0.0, |sum, it| sum + it),
+        "",
+    );
     table.at_most("  its memory then", 256.0, memory(pid, "VmRSS")?, "MiB");
     table.at_most("  its memory at the peak", 256.0, memory(pid, "VmHWM")?, "MiB");
     Ok(())

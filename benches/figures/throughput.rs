@@ -4,13 +4,11 @@ use std::{ops::Range, time::Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{
-    Api,
-    api::{ListParams, ObjectMeta, PostParams},
-};
+use kube::{Api, api::ListParams};
 use rollcall::api::{MembershipSlice, User};
 
 use crate::{
+    bare::create,
     gauge::{Work, metric},
     load::Failure,
     people::{add, person},
@@ -55,7 +53,7 @@ pub async fn creates(table: &mut Table, system: &System, tenant: &Tenant) -> Res
         our_work.add_since(before, system)?;
     }
     table.at_least_times("creates", 0.8, median(scim), ("a bare client", median(bare)), "/s");
-    let [ours, bares] = [our_work, bare_work].map(|work| work.each(ROUNDS * CREATES));
+    let [ours, bares] = [our_work, bare_work].map(|work| work.each((ROUNDS * CREATES) as f64 / 1e3));
     for ((of, ours), bare) in Work::OF.into_iter().zip(ours).zip(bares) {
         table.note_beside(&format!("  processor time of one: {of}"), ours, ("a bare client's", bare), "ms");
     }
@@ -71,27 +69,8 @@ fn median(mut rates: Vec<f64>) -> f64 {
 pub async fn post(system: &System, numbers: Range<usize>, user: &User, claim: &Lease) -> Result<(), Failure> {
     let users: Api<User> = Api::namespaced(system.client.clone(), BARE);
     let claims: Api<Lease> = Api::namespaced(system.client.clone(), BARE);
-    let params = PostParams { field_manager: Some("rollcall".to_owned()), ..PostParams::default() };
     stream::iter(numbers)
-        .map(|number| {
-            let (users, claims, params) = (&users, &claims, &params);
-            async move {
-                let metadata = |of: &ObjectMeta, name: String| ObjectMeta {
-                    name: Some(name),
-                    labels: of.labels.clone(),
-                    annotations: of.annotations.clone(),
-                    finalizers: of.finalizers.clone(),
-                    ..ObjectMeta::default()
-                };
-                let name = format!("username-{number:040x}");
-                let claim = Lease { metadata: metadata(&claim.metadata, name), spec: claim.spec.clone() };
-                claims.create(params, &claim).await?;
-                let name = format!("0199d5a0-0000-7000-8000-{number:012x}");
-                let user =
-                    User { metadata: metadata(&user.metadata, name), spec: user.spec.clone(), status: None };
-                users.create(params, &user).await.map(drop)
-            }
-        })
+        .map(|number| create((&users, user), (&claims, claim), number))
         .buffer_unordered(CONNECTIONS)
         .try_collect::<Vec<()>>()
         .await?;

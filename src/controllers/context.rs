@@ -91,7 +91,7 @@ impl Context {
     /// Takes an app out of the statuses of its tenant's users and teams.
     pub(super) fn forget_rows(&self, app: &DownstreamApp) {
         let name = app.name_any();
-        let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &app.spec.tenant_ref.name);
+        let tenant = TenantKey::of(app, &app.spec.tenant_ref);
         let has_row =
             |rows: Option<&[AppliedTo]>| rows.is_some_and(|rows| rows.iter().any(|row| row.name == name));
         let directory = self.store.directory();

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
 
 use super::{
     Context,
@@ -57,7 +56,7 @@ impl Context {
 
     /// Puts rows into a user's status, and makes the rest of it follow.
     pub(super) fn renew_user(&self, user: &mut User, news: &News) {
-        let tenant = TenantKey::new(&user.namespace().unwrap_or_default(), &user.spec.tenant_ref.name);
+        let tenant = TenantKey::of(user, &user.spec.tenant_ref);
         let leaving = user.metadata.deletion_timestamp.is_some();
         let expected = Expected {
             apps: if leaving {
@@ -79,7 +78,7 @@ impl Context {
 
     /// Puts rows into a team's status, and makes the rest of it follow.
     pub(super) fn renew_team(&self, team: &mut Team, news: &News) {
-        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
+        let tenant = TenantKey::of(team, &team.spec.tenant_ref);
         let leaving = team.metadata.deletion_timestamp.is_some();
         let expected = Expected {
             apps: if leaving { BTreeSet::new() } else { self.apps.with_team(&tenant, team) },

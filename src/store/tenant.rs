@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use kube::Resource;
 use serde::{Deserialize, Serialize};
+
+use crate::api::TenantRef;
 
 /// Namespace and name of a ScimTenant. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +21,11 @@ impl TenantKey {
     /// A key from its two parts.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The tenant that an object refers to, which is in its own namespace.
+    pub fn of(object: &impl Resource, tenant: &TenantRef) -> Self {
+        Self::new(object.meta().namespace.as_deref().unwrap_or_default(), &tenant.name)
     }
 }
 

@@ -204,16 +204,11 @@ pub(super) fn user_of_leaving_app(
     id: &str,
     row: Option<&AppliedTo>,
 ) -> Wanted<downstream::UserView> {
+    let may_have_it = row.is_some_and(|row| row.state != AppliedState::Revoked || row.remote_id.is_some());
     let user = directory.user(tenant, id).or_else(|| directory.leaving_user(tenant, id));
-    let in_scope = user.filter(|user| scope.has_user(directory, tenant, &user.object()));
-    let find = in_scope.filter(|_| is_unknown(row)).map(|user| view(&user, false));
-    match row {
-        Some(row) if row.state == AppliedState::Revoked && row.remote_id.is_none() && find.is_none() => {
-            Wanted::Nothing
-        }
-        None if find.is_none() => Wanted::Nothing,
-        Some(_) | None => Wanted::Revoke { find },
-    }
+    let user = user.filter(|user| is_unknown(row) && scope.has_user(directory, tenant, &user.object()));
+    let find = user.map(|user| view(&user, false));
+    if may_have_it || find.is_some() { Wanted::Revoke { find } } else { Wanted::Nothing }
 }
 
 /// Whether we don't know by which id the app has it, if it has it.

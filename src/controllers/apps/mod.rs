@@ -142,15 +142,15 @@ async fn appeared(context: &Context, workers: &mut HashMap<AppKey, Running>, app
     if workers.get(&key).is_some_and(same) {
         return;
     }
-    let before = match workers.remove(&key) {
-        Some(running) if running.app.uid() == app.uid() => running.end().await,
-        // Another app that had this name.
-        Some(running) => {
-            running.end().await;
-            Rows::default()
+    let mut before = Rows::default();
+    if let Some(running) = workers.remove(&key) {
+        let is_same = running.app.uid() == app.uid();
+        let known = running.end().await;
+        // What another app of this name had is none of its business.
+        if is_same {
+            before = known;
         }
-        None => Rows::default(),
-    };
+    }
     let (pause, stop) = (started_with.pause, CancellationToken::new());
     context.apps.insert(key.clone(), registered(tenant, &app, pause));
     let work = supervise(context.clone(), Arc::clone(&app), pause, before, stop.clone());

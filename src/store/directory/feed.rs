@@ -18,7 +18,7 @@ use crate::{
 impl Directory {
     /// Takes a version of a user in, as the API server or an own write tells it.
     pub fn put_user(&self, user: User) {
-        let tenant = tenant_of(&user);
+        let tenant = TenantKey::of(&user, &user.spec.tenant_ref);
         // Most of what a watch tells was written here, and is here in that version.
         if !is_gone(&user) && self.knows_user(&tenant, &user) {
             return;
@@ -29,7 +29,7 @@ impl Directory {
 
     /// The same for an own write; gives back what the next reader sees of it.
     pub(in crate::store) fn put_written_user(&self, user: User) -> UserView {
-        let (tenant, view) = (tenant_of(&user), UserView::of(&user));
+        let (tenant, view) = (TenantKey::of(&user, &user.spec.tenant_ref), UserView::of(&user));
         self.put_packed_user(&tenant, user, view.clone());
         view
     }
@@ -84,7 +84,7 @@ impl Directory {
     }
 
     pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
-        let tenant = TenantKey::new(&team.namespace().unwrap_or_default(), &team.spec.tenant_ref.name);
+        let tenant = TenantKey::of(team.as_ref(), &team.spec.tenant_ref);
         let id: Id = team.name_any().into();
         let changed = self.write(&tenant, |it| {
             if !is_gone(team.as_ref()) {
@@ -211,8 +211,4 @@ impl Tenant {
         self.held_teams.remove(id);
         self.teams.put(team, slices)
     }
-}
-
-fn tenant_of(user: &User) -> TenantKey {
-    TenantKey::new(user.metadata.namespace.as_deref().unwrap_or_default(), &user.spec.tenant_ref.name)
 }

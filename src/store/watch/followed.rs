@@ -7,7 +7,7 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    api::{MembershipSlice, Team, TenantRef, User},
+    api::{MembershipSlice, Team, User},
     store::{
         Store,
         directory::version,
@@ -50,7 +50,7 @@ impl Followed for User {
 
     fn vanished(self, store: &Store) {
         store.directory().remove_user(
-            &tenant_of(&self, &self.spec.tenant_ref),
+            &TenantKey::of(&self, &self.spec.tenant_ref),
             &self.name_any(),
             version(&self),
         );
@@ -84,7 +84,7 @@ impl Followed for Team {
 
     fn vanished(self, store: &Store) {
         store.directory().remove_team(
-            &tenant_of(&self, &self.spec.tenant_ref),
+            &TenantKey::of(&self, &self.spec.tenant_ref),
             &self.name_any(),
             version(&self),
         );
@@ -115,10 +115,6 @@ impl Followed for MembershipSlice {
     }
 
     fn forget(_store: &Store, _gone: &Unlisted) {}
-}
-
-fn tenant_of<K: Resource>(object: &K, tenant: &TenantRef) -> TenantKey {
-    TenantKey::new(object.meta().namespace.as_deref().unwrap_or_default(), &tenant.name)
 }
 
 fn is_listed(listed: &HashSet<(Id, Id)>, namespace: &str, name: &str) -> bool {

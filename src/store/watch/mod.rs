@@ -24,7 +24,7 @@ use self::{
     followed::{Followed, Unlisted},
     list::{Ask, List, ListError},
 };
-use super::{Store, api_error::call, membership::shared, retry::Attempts};
+use super::{Store, api_error::call, membership::shared, retry::Attempts, sweep::api_of};
 use crate::api::{MembershipSlice, Team, User};
 
 /// A watch that has been silent for so long is dead: the API server ends each after 290 s, and says something every minute.
@@ -206,11 +206,6 @@ async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<Unlisted>) {
             }
         }
     }
-}
-
-fn api_of<K: Followed>(store: &Store, namespace: &str) -> Api<K> {
-    let client = store.client().clone();
-    if namespace.is_empty() { Api::all(client) } else { Api::namespaced(client, namespace) }
 }
 
 /// Nobody reads who wrote which field, and it is a third of an object.

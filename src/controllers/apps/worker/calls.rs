@@ -21,7 +21,7 @@ use crate::{
         report::Subject,
     },
     downstream::{ApplyError, Blame, Downstream, Had, Has, UserView},
-    store::{self, Offer, TenantKey},
+    store::{self, Offer, TeamView, TenantKey},
 };
 
 /// The longest that an app which fails as a whole is left alone, unless it asks for more. Asking again is one request,
@@ -241,19 +241,20 @@ impl Worker {
     /// The row that a status has, as far as that is known here.
     fn shown(&self, key: &Key) -> Option<AppliedTo> {
         let directory = self.context.store.directory();
-        let rows = match key {
+        let name = self.app.name_any();
+        match key {
             Key::User(id) => {
-                let user =
-                    directory.user(&self.tenant, id).or_else(|| directory.leaving_user(&self.tenant, id));
-                user?.apps()
+                let user = directory.user(&self.tenant, id);
+                let user = user.or_else(|| directory.leaving_user(&self.tenant, id))?;
+                user.apps().into_iter().find(|row| row.name == name)
             }
             Key::Team(id) => {
-                let team = directory.team(&self.tenant, id).map(|team| team.outline().clone());
-                let leaving = || directory.leaving_team(&self.tenant, id).map(|team| (*team).clone());
-                team.or_else(leaving)?.status.map(|status| status.apps).unwrap_or_default()
+                let (team, leaving) =
+                    (directory.team(&self.tenant, id), directory.leaving_team(&self.tenant, id));
+                let object = team.as_ref().map(TeamView::outline).or(leaving.as_deref())?;
+                object.status.as_ref()?.apps.iter().find(|row| row.name == name).cloned()
             }
-        };
-        rows.into_iter().find(|row| row.name == self.app.name_any())
+        }
     }
 
     /// Those that a user is in by now: they may have joined some while the app was being told of them.

@@ -85,7 +85,7 @@ impl Worker {
     /// If the spec can't be understood, in words for the person who wrote it.
     pub(super) fn new(context: Context, app: Arc<DownstreamApp>) -> Result<Self, String> {
         let spec = &app.spec;
-        let tenant = TenantKey::new(&app.namespace().unwrap_or_default(), &spec.tenant_ref.name);
+        let tenant = TenantKey::of(&*app, &spec.tenant_ref);
         let at_once = spec.scim.as_ref().and_then(|scim| scim.concurrency).map_or(AT_ONCE, |it| it as usize);
         let resync = spec.resync_interval.as_ref().map_or(RESYNC, |it| Duration::from(*it));
         Ok(Self {
