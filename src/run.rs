@@ -23,6 +23,7 @@ use crate::{
 
 mod signals;
 mod connect;
+mod kinds;
 mod start;
 
 pub use start::StartError;
@@ -110,7 +111,7 @@ impl Rollcall {
         let identity = start::identity(args.identity.as_deref())?;
         let peers = start::peers(&args, &operator_namespace, &identity)?;
         let client = connect::connect().await?;
-        start::require_crds(&client).await?;
+        kinds::wait(&client).await?;
         start::check_namespaces(&client, &args.namespaces).await;
         let mut metrics = Metrics::new();
         let (requests, calls) = (RequestMetrics::default(), CallMetrics::default());

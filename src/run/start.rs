@@ -1,6 +1,6 @@
 //! What must be there before anything can run, and what to do when it is not.
 
-use std::{io, net::SocketAddr};
+use std::{error::Error, io, iter, net::SocketAddr, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
@@ -8,7 +8,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use crate::{api, cli::RunArgs, store::PeerOptions};
+use crate::{cli::RunArgs, store::PeerOptions};
 
 /// Why it can't start, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +29,21 @@ pub enum StartError {
     /// The client can't be made from that configuration.
     #[error("the configuration of the cluster can't be used: {0}")]
     Client(kube::Error),
-    /// The API server does not answer, or refuses.
+    /// The API server can't be reached, or refuses.
     #[error(
-        "the Kubernetes API server can't be asked for its kinds: {0}; check the address and credentials with `kubectl version`"
+        "the Kubernetes API server can't be asked for its kinds: {}; check the address and credentials with `kubectl version`",
+        cause(.0)
     )]
     Unreachable(kube::Error),
+    /// The API server takes the question, and nothing comes back.
+    #[error(
+        "the Kubernetes API server says nothing within {} s; check the address with `kubectl version`, and what is on the way",
+        within.as_secs()
+    )]
+    NoAnswer {
+        /// How long we have waited for one answer.
+        within: Duration,
+    },
     /// Our kinds are not installed.
     #[error("the cluster does not know {}: apply them with `rollcall crds | kubectl apply --server-side -f -`", kinds.join(", "))]
     CrdsMissing {
@@ -58,16 +68,15 @@ pub enum StartError {
     Random(getrandom::Error),
 }
 
-/// Fails unless all of our kinds are served. Discovery is open to every account.
-pub(super) async fn require_crds(client: &Client) -> Result<(), StartError> {
-    let served = match client.list_api_group_resources("rollcall.dev/v1alpha1").await {
-        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect(),
-        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-        Err(error) => return Err(StartError::Unreachable(error)),
-    };
-    let wanted = api::crds().into_iter().map(|crd| crd.spec.names.kind);
-    let kinds: Vec<String> = wanted.filter(|kind| !served.contains(kind)).collect();
-    if kinds.is_empty() { Ok(()) } else { Err(StartError::CrdsMissing { kinds }) }
+/// What the API server says, or what keeps us from reaching it, down to the system's own words.
+fn cause(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return format!("{} {}", status.code, status.message);
+    }
+    let chain = iter::successors(error.source().or(Some(error)), |it| (*it).source());
+    let mut words: Vec<String> = chain.map(ToString::to_string).collect();
+    words.dedup();
+    words.join(": ")
 }
 
 /// Says which of the namespaces to look after can't be, and what to do. No more than that: they, and the rights in

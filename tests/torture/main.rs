@@ -66,6 +66,14 @@ async fn every_history_of_three_tortured_replicas_can_be_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_starts_before_the_api_server_waits_for_it() {
+    let _turn = TURN.lock().await;
+    let (replicas, service) = replicas::start(&[false]).await;
+    replicas[0].start_before_the_api_server().await;
+    people::create(&service, (0, 0), "ada", "v1").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_does_not_know_of_the_others_is_found_out() {
     let _turn = TURN.lock().await;
     let (replicas, service) = replicas::start(&[true, false]).await;

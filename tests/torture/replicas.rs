@@ -121,6 +121,23 @@ impl Replica {
         operator.spawn();
     }
 
+    /// Starts it anew while there is no API server, which comes only when it has noticed that.
+    pub async fn start_before_the_api_server(&self) {
+        let mut operator = self.operator.lock().await;
+        operator.kill();
+        let said = operator.log().len();
+        self.proxy.renew();
+        plane().kill(Component::ApiServer).unwrap();
+        operator.spawn();
+        eventually("it notices that there is no API server", || async {
+            operator.log()[said..].contains("can't start yet").then_some(())
+        })
+        .await;
+        start_api_server().await;
+        self.until_ready().await;
+        assert!(!operator.has_ended(), "{}", operator.log());
+    }
+
     /// Lets it suffer for a while, and be well again.
     pub async fn suffer(&self, fault: Fault, random: &mut Random) {
         let longest = fault.longest();
@@ -147,8 +164,7 @@ impl Replica {
             Fault::ApiServer => {
                 plane().kill(Component::ApiServer).unwrap();
                 a_while.await;
-                let start = || plane().start_component(Component::ApiServer).unwrap();
-                tokio::task::spawn_blocking(start).await.unwrap();
+                start_api_server().await;
             }
         }
     }
@@ -158,6 +174,11 @@ impl Replica {
         a_while.await;
         self.proxy.set(Passes::Everything);
     }
+}
+
+async fn start_api_server() {
+    let start = || plane().start_component(Component::ApiServer).unwrap();
+    tokio::task::spawn_blocking(start).await.unwrap();
 }
 
 /// Lets the replicas suffer by turns, mostly one and sometimes two at a time, until `stop`.
