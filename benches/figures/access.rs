@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::{
     load::Failure,
     people::{add, patch},
-    selection::Selection,
     system::{BARE, System, Tenant, eventually},
     table::Table,
 };
@@ -21,15 +20,7 @@ const ROUNDS: usize = 20;
 /// As the chart is told.
 const PREFIX: &str = "okta:";
 
-pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
-    if !selection.has("access") {
-        return Ok(());
-    }
-    tokio::runtime::Runtime::new()?.block_on(run(table))
-}
-
-async fn run(table: &mut Table) -> Result<(), Failure> {
-    let system = System::start().await?;
+pub async fn measure(table: &mut Table, system: &System) -> Result<(), Failure> {
     let started = Instant::now();
     let tenant = system.tenant("access").await?;
     table.at_most("a new tenant until its token is accepted", 2.0, started.elapsed().as_secs_f64(), "s");
@@ -51,11 +42,11 @@ async fn run(table: &mut Table) -> Result<(), Failure> {
         }))?,
     );
     system.api::<DownstreamApp>().create(&PostParams::default(), &app).await?;
-    eventually("the app lets her in", || async { may_view(&system).await.then_some(()) }).await;
+    eventually("the app lets her in", || async { may_view(system).await.then_some(()) }).await;
     let (mut lost, mut got) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        lost.push(until(&system, &tenant, &ada, false).await?);
-        got.push(until(&system, &tenant, &ada, true).await?);
+        lost.push(until(system, &tenant, &ada, false).await?);
+        got.push(until(system, &tenant, &ada, true).await?);
     }
     for (figure, mut times) in [("a deactivation", lost), ("an activation", got)] {
         times.sort_unstable();

@@ -9,13 +9,12 @@ use std::{
 use futures::future::try_join_all;
 use kube::{Api, ResourceExt, api::PostParams};
 use rollcall::api::{Team, TeamSpec, TenantRef};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     load::Failure,
     people::add,
-    selection::Selection,
-    system::{System, Tenant},
+    system::{BARE, System, Tenant},
     table::Table,
 };
 
@@ -28,33 +27,36 @@ const CHANGES: usize = 4096;
 /// How many the others make: as many as our tail holds, so that the objects are of one size.
 const SWAPS: usize = 256;
 
-pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
-    if !selection.has("coalesce") {
-        return Ok(());
-    }
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let system = System::start().await?;
-        // Where the operator does not look, so that it does nothing meanwhile.
-        let swapped = swaps_per_second(Api::namespaced(system.client.clone(), "default")).await?;
-        let ours = ours_per_second(&system.tenant("coalesce").await?).await?;
-        let rival = ("a bare client's swaps", swapped);
-        table.at_least_times("PATCHes of one team, 64 at once", 10.0, ours, rival, "/s");
-        Ok(())
-    })
+pub async fn measure(
+    table: &mut Table,
+    system: &System,
+    tenant: &Tenant,
+    people: &[String],
+) -> Result<(), Failure> {
+    let swapped = swaps_per_second(Api::namespaced(system.client.clone(), BARE)).await?;
+    let ours = ours_per_second(tenant, people).await?;
+    table.at_least_times(
+        "PATCHes of one team, 64 at once",
+        10.0,
+        ours,
+        ("a bare client's swaps", swapped),
+        "/s",
+    );
+    Ok(())
 }
 
-async fn ours_per_second(tenant: &Tenant) -> Result<f64, Failure> {
-    tenant.create(0..CHANGES).await?;
-    let people = tenant.ids("/Users").await?;
+async fn ours_per_second(tenant: &Tenant, people: &[String]) -> Result<f64, Failure> {
     let team = json!({ "displayName": "Everybody" }).to_string();
-    tenant.server.load(1, 1, |_| tenant.ask("POST", "/Groups", team.clone())).await?.all(201);
-    let team = format!("/Groups/{}", tenant.ids("/Groups").await?.remove(0));
+    let (_, body) = tenant.server.once(tenant.ask("POST", "/Groups", team)).await?;
+    let team: Value = serde_json::from_slice(&body)?;
+    let team = format!("/Groups/{}", team["id"].as_str().ok_or("the team has no id")?);
     let patch = |number: usize| tenant.ask("PATCH", &team, add(std::iter::once(people[number].as_str())));
     let outcome = tenant.server.load(CLIENTS, CHANGES, patch).await?.all(204);
     let (_, body) = tenant.server.once(tenant.ask("GET", &team, "")).await?;
-    let body: serde_json::Value = serde_json::from_slice(&body)?;
+    let body: Value = serde_json::from_slice(&body)?;
     let members = body["members"].as_array().map_or(0, Vec::len);
     assert_eq!(members, CHANGES, "everybody is there");
+    tenant.server.load(1, 1, |_| tenant.ask("DELETE", &team, "")).await?.all(204);
     Ok(outcome.rate())
 }
 

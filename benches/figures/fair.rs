@@ -1,5 +1,6 @@
 //! What one tenant notices of another one that floods: the mixed load of one tenant, by turns alone, beside the flood, and
-//! beside the same flood of somebody else's server. Of what was seen in each turn, the median of the turns counts.
+//! in the full form beside the same flood of somebody else's server. Of what was seen in each turn, the median of the
+//! turns counts.
 //!
 //! The last one is the control: generators, servers and kernel share a machine of a few cores, so a flood costs the one
 //! who does not flood something whoever is flooded. The flood waits for answers, as any client does that has only so many
@@ -28,10 +29,10 @@ const CONNECTIONS: usize = 1024;
 /// Users of these numbers nobody else creates.
 const FIRST: usize = 4_000_000;
 
-/// How often the three take turns.
+/// How often they take turns.
 const ROUNDS: usize = 3;
 
-/// What was seen of the load in one of the three surroundings.
+/// What was seen of the load in one of its surroundings.
 #[derive(Default)]
 struct Phase {
     seen: Vec<Seen>,
@@ -57,19 +58,22 @@ pub async fn measure(
     system: &System,
     tenant: &Tenant,
     (people, teams): (&[String], &[String]),
-    time: Duration,
+    full: bool,
 ) -> Result<(), Failure> {
+    let time = Duration::from_secs(if full { 10 } else { 5 });
     let loud = system.tenant("loud").await?;
     loud.create(0..100).await?;
     let ids = loud.ids("/Users").await?;
-    let (other, _peer) = rivals::start(peers::elimity).await?;
-    let floods = [None, Some(Flood { tenant: loud, ids: ids.clone() }), Some(Flood { tenant: other, ids })];
-    let mut phases: [Phase; 3] = Default::default();
+    let mut floods = vec![None, Some(Flood { tenant: loud, ids: ids.clone() })];
+    let control = if full { Some(rivals::start(peers::elimity).await?) } else { None };
+    floods.extend(control.iter().map(|(tenant, _)| Some(Flood { tenant: tenant.clone(), ids: ids.clone() })));
+    let mut phases: Vec<Phase> = floods.iter().map(|_| Phase::default()).collect();
     // Whatever was before, an API server that has just stored a lot goes on with it for a while.
     mixed::load(tenant, people, teams, FIRST, time).await?;
+    let turns = phases.len();
     for round in 0..ROUNDS {
         for (turn, (phase, flood)) in phases.iter_mut().zip(&floods).enumerate() {
-            let first = FIRST + (3 * round + turn + 1) * 100_000;
+            let first = FIRST + (turns * round + turn + 1) * 100_000;
             let before = Work::so_far(system)?;
             let flood = flood.clone().map(|flood| flood.start(time));
             phase.seen.push(mixed::load(tenant, people, teams, first, time).await?);
@@ -89,32 +93,36 @@ pub async fn measure(
     Ok(())
 }
 
-fn tell(table: &mut Table, phases: &[Phase; 3], time: Duration) {
+fn tell(table: &mut Table, phases: &[Phase], time: Duration) {
+    let [alone, beside, control @ ..] = phases else { return };
     let seconds = time.as_secs_f64();
-    let [alone, beside, control] = phases;
     let kinds: [(&str, Times); 2] = [("reads", |seen| &seen.reads), ("writes", |seen| &seen.writes)];
     for (kind, of) in kinds {
-        let [alone, beside, control] = [alone, beside, control].map(|phase| median(&phase.seen, of));
+        let median = |phase: &Phase| median(&phase.seen, of);
+        let alone = median(alone);
         let figure = format!("p99 of {kind} beside a tenant with {FLOOD} requests/s");
-        table.at_most_times(&figure, 1.1, beside, ("alone", alone), "ms");
-        let figure = "  the control: the flood is another server's";
-        table.note_times(figure, control, ("alone", alone), "ms");
+        table.at_most_times(&figure, 1.1, median(beside), ("alone", alone), "ms");
+        for control in control {
+            let figure = "  the control: the flood is another server's";
+            table.note_times(figure, median(control), ("alone", alone), "ms");
+        }
     }
     let refused: usize = beside.seen.iter().map(|seen| seen.refused).sum();
     table.at_most("  answers of 5xx or 429 to who does not flood", 0.0, refused as f64, "");
     let [passed, refused] = beside.answered.map(|count| count as f64 / seconds);
     table.note("  of the flood, what is let through", passed, "/s");
     table.note("  of the flood, what is refused", refused, "/s");
-    table.note("  of the control's flood, what is answered", control.answered[0] as f64 / seconds, "/s");
-    let cores = |name: &str, [alone, beside, control]: [f64; 3]| {
-        eprintln!("  cores of {name}: {alone:.2} alone, {beside:.2} beside, {control:.2} control");
-    };
-    let phases = [alone, beside, control];
-    let work = phases.map(|phase| phase.work.each(seconds));
-    for (number, name) in Work::OF.into_iter().enumerate() {
-        cores(name, work.map(|work| work[number]));
+    for control in control {
+        table.note("  of the control's flood, what is answered", control.answered[0] as f64 / seconds, "/s");
     }
-    cores("the generator of the flood", phases.map(|phase| phase.flooding / seconds));
+    for (phase, surroundings) in phases.iter().zip(["alone", "beside", "control"]) {
+        let cores = Work::OF.into_iter().zip(phase.work.each(seconds));
+        let cores = cores.map(|(of, cores)| format!("{of} {cores:.2}")).collect::<Vec<_>>().join(", ");
+        eprintln!(
+            "  cores, {surroundings}: {cores}, the generator of the flood {:.2}",
+            phase.flooding / seconds
+        );
+    }
 }
 
 impl Flood {

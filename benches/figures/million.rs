@@ -38,5 +38,6 @@ pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> 
     table.measure("two clauses without an index, of 1,000,000 users", Duration::from_millis(600), 1, || {
         list(&directory, &schema, TWO_CLAUSES)
     });
+    table.end("million");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use crate::{
-    delete, fair, growth,
+    access, coalesce, delete, fair, growth,
     load::Failure,
     memory::{self, Empty},
     mixed,
@@ -20,7 +20,8 @@ use crate::{
 
 /// The groups of figures that are measured here: that which has people alone, and those that have teams, too.
 const ALONE: &str = "rivals";
-const TOGETHER: [&str; 7] = ["memory", "growth", "start", "mixed", "fair", "throughput", "delete"];
+const TOGETHER: [&str; 9] =
+    ["memory", "growth", "start", "mixed", "access", "coalesce", "fair", "throughput", "delete"];
 
 /// Measures those of the groups that were selected.
 pub fn measure(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
@@ -35,16 +36,20 @@ async fn run(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
     let size = size(selection);
     let mut system = System::start().await?;
     let tenant = system.tenant("okta").await?;
+    table.end("the system starts");
     let empty = if selection.has("memory") { Some(memory::empty(&system).await?) } else { None };
     load_people(table, &tenant, &size).await?;
+    table.end("everybody is loaded");
     if selection.has(ALONE) {
         rivals::reads(table, selection, &tenant, size.people).await?;
+        table.end("rivals, reads");
     }
     if TOGETHER.iter().any(|group| selection.has(group)) {
         with_teams(table, selection, &mut system, &tenant, empty).await?;
     }
     if selection.has(ALONE) {
         rivals::creates(table, selection, &tenant, size.people).await?;
+        table.end("rivals, creates");
     }
     Ok(())
 }
@@ -58,31 +63,47 @@ async fn with_teams(
 ) -> Result<(), Failure> {
     let size = size(selection);
     let (people, teams) = load_teams(table, tenant, &size).await?;
+    table.end("teams are loaded");
     if let Some(empty) = empty {
         memory::measure(table, system, &size, empty, selection.full).await?;
+        table.end("memory");
     }
     if selection.has("start") {
-        start::measure(table, system, &size).await?;
+        start::measure(table, system, &size, selection.full).await?;
+        table.end("start");
     }
     if selection.has("mixed") {
         let time = Duration::from_secs(if selection.full { 60 } else { 10 });
         mixed::measure(table, system, tenant, &people, &teams, time).await?;
+        table.end("mixed");
+    }
+    if selection.has("coalesce") {
+        coalesce::measure(table, system, tenant, &people).await?;
+        table.end("coalesce");
     }
     if selection.has("throughput") {
         throughput::creates(table, system, tenant).await?;
+        table.end("throughput, creates");
     }
     if selection.has("fair") {
-        let time = Duration::from_secs(if selection.full { 10 } else { 5 });
-        fair::measure(table, system, tenant, (&people, &teams), time).await?;
+        fair::measure(table, system, tenant, (&people, &teams), selection.full).await?;
+        table.end("fair");
     }
     if selection.has("growth") {
         growth::measure(table, system, tenant, &people, &teams).await?;
+        table.end("growth");
     }
     if selection.has("throughput") {
         throughput::members(table, system, tenant, &people, &teams[0]).await?;
+        table.end("throughput, members");
+    }
+    if selection.has("access") {
+        access::measure(table, system).await?;
+        table.end("access");
     }
     if selection.has("delete") {
         delete::measure(table, system, tenant, &people, &teams).await?;
+        table.end("delete");
     }
     Ok(())
 }

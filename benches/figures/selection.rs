@@ -19,4 +19,9 @@ impl Selection {
     pub fn has(&self, group: &str) -> bool {
         self.only.is_empty() || self.only.split(',').any(|only| only == group)
     }
+
+    /// Whether everything is measured in the quick form.
+    pub fn is_quick_and_whole(&self) -> bool {
+        !self.full && self.only.is_empty()
+    }
 }

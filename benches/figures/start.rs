@@ -13,7 +13,7 @@ use crate::{
     table::Table,
 };
 
-/// How often it is started.
+/// How often it is started in the full form.
 const STARTS: usize = 3;
 
 /// For so long it must have had nothing to do to count as idle.
@@ -22,12 +22,13 @@ const IDLE: Duration = Duration::from_secs(5);
 /// How much of that time it may have worked all the same: leases are renewed, metrics are asked for.
 const NEXT_TO_NOTHING: f64 = 0.02;
 
-pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Result<(), Failure> {
+pub async fn measure(table: &mut Table, system: &mut System, size: &Size, full: bool) -> Result<(), Failure> {
+    let starts = if full { STARTS } else { 1 };
     let of = format!("{} users, {} memberships", size.people, size.memberships);
     idle(system.operator.pid()?).await?;
     let before = counts(system).await?;
     let mut took = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..starts {
         system.operator.kill()?;
         took.push(system.operator.launch(&system.plane).await?);
         // The leader compares everything with everything before it has nothing more to do.
@@ -40,8 +41,10 @@ pub async fn measure(table: &mut Table, system: &mut System, size: &Size) -> Res
     took.sort_unstable();
     let seconds = |place: usize| took[place].as_secs_f64();
     let figure = format!("start of a replica until it is ready, {of}");
-    table.at_most(&figure, 10.0, seconds(STARTS / 2), "s");
-    table.note(&format!("  the longest of {STARTS}"), seconds(STARTS - 1), "s");
+    table.at_most(&figure, 10.0, seconds(starts / 2), "s");
+    if full {
+        table.note(&format!("  the longest of {starts}"), seconds(starts - 1), "s");
+    }
     let pid = system.operator.pid()?;
     let written = differences(&before, &counts(system).await?);
     for (line, count) in &written {

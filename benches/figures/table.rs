@@ -8,10 +8,19 @@ use std::{
 /// How many times something is measured. The fastest counts: what else a machine does only ever adds.
 const ROUNDS: usize = 15;
 
-/// All figures.
-#[derive(Default)]
+/// All figures, and since when they are being measured.
 pub struct Table {
     rows: Vec<Row>,
+    began: Instant,
+    /// When the last part has ended.
+    ended: Instant,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { rows: Vec::new(), began: now, ended: now }
+    }
 }
 
 /// One figure, as it is printed.
@@ -132,6 +141,18 @@ impl Table {
             beside: String::new(),
             met: measured < target,
         });
+    }
+
+    /// Says that a part has ended, and how long it took.
+    pub fn end(&mut self, part: &str) {
+        let now = Instant::now();
+        eprintln!("== {part}: {:.0} s", (now - self.ended).as_secs_f64());
+        self.ended = now;
+    }
+
+    /// How long all of it takes so far.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     pub fn all_met(&self) -> bool {
