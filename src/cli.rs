@@ -116,7 +116,7 @@ pub struct RunArgs {
     pub request_timeout: Duration,
 
     /// How many requests a second each tenant may send to one replica while other tenants send too; a write counts as
-    /// four. What is beyond waits. A tenant that has more than 128 requests waiting is answered 429, and served a tenth.
+    /// four. What is beyond waits. A tenant that has more than 128 requests waiting is answered 429, and served little.
     /// A tenant that is alone has no limit; 0: none has.
     #[arg(long, env = "ROLLCALL_TENANT_RATE", default_value_t = 1000, value_name = "REQUESTS")]
     pub tenant_rate: u32,

@@ -42,7 +42,7 @@ impl Seen {
     }
 }
 
-/// Ten requests of both, six of them reads; who they are about changes with each.
+/// Ten requests of both, six of them reads; who they are about changes with each, and what they write with `first`.
 fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, number: usize) -> Ask {
     let turn = number / 10;
     let who = number * 7919 % people.len();
@@ -56,7 +56,7 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, numbe
         5 => tenant.ask("GET", &format!("/Groups/{team}?excludedAttributes=members"), ""),
         6 => tenant.ask("POST", "/Users", person(first + number)),
         7 => {
-            let value = format!("Engineer {turn}");
+            let value = format!("Engineer {first} {turn}");
             tenant.ask(
                 "PATCH",
                 &format!("/Users/{person_id}"),
@@ -64,7 +64,7 @@ fn ask(tenant: &Tenant, people: &[String], teams: &[String], first: usize, numbe
             )
         }
         8 => {
-            let value = json!({ "nickName": format!("N{turn}") });
+            let value = json!({ "nickName": format!("N{first} {turn}") });
             tenant.ask(
                 "PATCH",
                 &format!("/Users/{person_id}"),
