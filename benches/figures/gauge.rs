@@ -77,9 +77,15 @@ pub async fn metrics(
 
 /// What the API server's live objects take in MiB, after it was made to collect its garbage.
 pub async fn live_heap(client: &Client) -> Result<f64, Failure> {
+    collect_garbage(client).await?;
+    Ok(metric(client, "go_memstats_heap_alloc_bytes", |_| true).await? / f64::from(1 << 20))
+}
+
+/// Makes the API server collect its garbage.
+pub async fn collect_garbage(client: &Client) -> Result<(), Failure> {
     let path = "/debug/pprof/heap?gc=1&debug=1";
     client.request_text(http::Request::get(path).body(Vec::new())?).await?;
-    Ok(metric(client, "go_memstats_heap_alloc_bytes", |_| true).await? / f64::from(1 << 20))
+    Ok(())
 }
 
 /// Seconds that each process of the measured system has worked so far.
