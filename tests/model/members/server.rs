@@ -221,7 +221,7 @@ impl Server {
 /// Plans a change as production does; new slices get names from `next` on. `None` if it changes nothing.
 pub fn plan(now: &Members, change: Change, next: Slice, wrong: Wrong) -> Option<Planned> {
     let Plan { membership, slices, recent, dropped } = plan_within(LIMITS, now, &[change.request()]);
-    if membership == now.membership() {
+    if recent.is_none() && membership == now.membership() {
         return None;
     }
     let number = |name: &String| if name.is_empty() { 0 } else { name.parse().unwrap() };
