@@ -129,20 +129,18 @@ async fn left(table: &mut Table, system: &System, deleted: &[String]) -> Result<
     let users = all(&system.api::<User>()).await?;
     let claims = all(&system.api::<Lease>()).await?;
     let holder = |claim: &Lease| claim.spec.as_ref()?.holder_identity.clone();
-    let named: HashSet<&String> = teams.iter().flat_map(|team| &team.spec.membership.slices).collect();
-    let in_slices = slices.iter().filter(|slice| named.contains(&slice.name_any()));
-    // Who has left a team may still be in a slice of it; the team then says that they have left.
-    let out: HashSet<(&str, &str)> = teams
-        .iter()
-        .flat_map(|team| {
-            team.spec
-                .membership
-                .removed
-                .iter()
-                .map(|id| (team.metadata.name.as_deref().unwrap_or_default(), id.as_str()))
-        })
-        .collect();
-    let members = in_slices.flat_map(|slice| {
+    let named: HashSet<&str> = teams.iter().flat_map(|team| team.spec.membership.slice_names()).collect();
+    let in_slices: Vec<_> = slices.iter().filter(|slice| named.contains(slice.name_any().as_str())).collect();
+    // Who has left a team may still be in a slice of it; the team, or another slice, then says that they have left.
+    let of_teams = teams.iter().flat_map(|team| {
+        let removed = team.spec.membership.removed.iter();
+        removed.map(|id| (team.metadata.name.as_deref().unwrap_or_default(), id.as_str()))
+    });
+    let of_slices = in_slices.iter().flat_map(|slice| {
+        slice.spec.removed.iter().map(|id| (slice.spec.team_ref.name.as_str(), id.as_str()))
+    });
+    let out: HashSet<(&str, &str)> = of_teams.chain(of_slices).collect();
+    let members = in_slices.iter().flat_map(|slice| {
         slice.spec.members.iter().map(|id| (slice.spec.team_ref.name.as_str(), id.as_str()))
     });
     let added = teams.iter().flat_map(|team| &team.spec.membership.added);

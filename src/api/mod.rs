@@ -4,6 +4,7 @@
 //! the API server enforces; `crds/` is generated from them. This room imports nothing of ours.
 
 pub mod app;
+mod lines;
 mod manifest;
 pub mod names;
 pub mod rbac_target;

@@ -29,13 +29,20 @@ use serde::{Deserialize, Serialize};
 pub struct MembershipSliceSpec {
     /// The Team, in this namespace, whose members these are.
     pub team_ref: TeamRef,
-    /// Which part of the team this is: the members whose hash falls on this number.
+    /// Which part of the team this is: the members whose hash falls on this number. Of what has changed recently there is
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
-    pub shard: i32,
-    /// Names of the User (or Team) objects that are members, sorted.
-    #[schemars(length(max = 4000))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub shard: Option<i32>,
+    /// Names of the User (or Team) objects that are members, sorted, one a line.
+    #[serde(with = "super::lines")]
+    #[schemars(with = "String", length(max = 1_048_576))]
     pub members: Vec<String>,
+    /// Names of those whom another slice of the team holds, but who are no longer in it; sorted, one a line. Only what has
+    /// changed recently has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::lines")]
+    #[schemars(with = "String", length(max = 1_048_576))]
+    pub removed: Vec<String>,
 }
 
 /// Names the Team, in the same namespace, that a slice is part of.

@@ -61,8 +61,8 @@ pub struct TeamSpec {
     pub membership: Membership,
 }
 
-/// Who is in a team: the members of all `slices`, less `removed`, plus `added`. Every change of members, however
-/// large, becomes visible by one write of the Team.
+/// Who is in a team: the members of all `slices`, less those whom `recent` has as removed, plus its members; of these less
+/// `removed`, plus `added`. Every change of members, however large, becomes visible by one write of the Team.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Membership {
@@ -79,12 +79,23 @@ pub struct Membership {
     #[schemars(length(max = 1024))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub removed: Vec<String>,
-    /// The MembershipSlices that hold the rest, by shard: a member belongs to the shard that its hash falls on.
-    /// An empty name is an empty shard. The length is zero or a power of two.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 4096))]
-    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    /// The MembershipSlice that holds what has changed since those of `slices` were written, if there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
+    pub recent: String,
+    /// Names of the MembershipSlices that hold the rest, one a line, by shard: a member belongs to the shard that its hash
+    /// falls on. An empty line is an empty shard. There are none or a power of two, at most 4096.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::lines")]
+    #[schemars(with = "String", length(max = 1_048_576))]
     pub slices: Vec<String>,
+}
+
+impl Membership {
+    /// Every name of a slice, by shard; an empty shard's is empty. That of `recent` comes last, if there is one.
+    pub fn slice_names(&self) -> impl Iterator<Item = &str> {
+        let recent = Some(&self.recent).filter(|name| !name.is_empty());
+        self.slices.iter().chain(recent).map(String::as_str)
+    }
 }
 
 /// What Rollcall says of a team.

@@ -183,7 +183,8 @@ async fn release(context: &Context, tenant: &TenantKey, goer: &Goer) -> kube::Re
         Goer::User(user) => take_finalizer(context, tenant, user.as_ref()).await,
         Goer::Team(team) => {
             take_finalizer(context, tenant, team.as_ref()).await?;
-            context.store.drop_slices(tenant, team.spec.membership.slices.clone());
+            let slices = team.spec.membership.slice_names().map(str::to_owned).collect();
+            context.store.drop_slices(tenant, slices);
             Ok(())
         }
     }

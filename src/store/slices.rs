@@ -28,35 +28,58 @@ const AT_ONCE: usize = 16;
 
 /// Every slice known here, by namespace and name. Slices never change, so whatever is here is true.
 #[derive(Debug, Default)]
-pub(super) struct SliceCache(RwLock<HashMap<(Id, Id), SliceMembers>>);
+pub(super) struct SliceCache(RwLock<HashMap<Id, HashMap<Id, SliceMembers>>>);
 
 impl SliceCache {
-    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<SliceMembers> {
+    /// Those of these names that are known here. An empty name is that of an empty slice.
+    fn get<'n>(
+        &self,
+        namespace: &str,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Vec<Result<SliceMembers, String>> {
         let slices = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        slices.get(&(namespace.into(), name.into())).cloned()
+        let slices = slices.get(namespace);
+        let known = |name: &str| {
+            let empty = name.is_empty().then(SliceMembers::default);
+            empty.or_else(|| slices?.get(name).cloned()).ok_or_else(|| name.to_owned())
+        };
+        names.map(known).collect()
     }
 
     pub(super) fn put(&self, slice: &MembershipSlice) -> SliceMembers {
-        let members: SliceMembers = slice.spec.members.iter().map(|it| shared(it)).collect();
-        let key = (slice.namespace().unwrap_or_default().into(), slice.name_any().into());
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, members.clone());
+        let ids = |names: &[String]| names.iter().map(|it| shared(it)).collect();
+        let MembershipSliceSpec { team_ref: _, shard: _, members, removed } = &slice.spec;
+        let members = SliceMembers { members: ids(members), removed: ids(removed) };
+        let namespace = slice.namespace().unwrap_or_default();
+        let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        slices.entry(namespace.into()).or_default().insert(slice.name_any().into(), members.clone());
         members
     }
 
     pub(super) fn remove(&self, namespace: &str, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&(namespace.into(), name.into()));
+        let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slices) = slices.get_mut(namespace) {
+            slices.remove(name);
+        }
     }
 
     /// Namespace and name of every slice known here.
     pub(super) fn names(&self) -> Vec<(Id, Id)> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        let slices = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(namespace, slices): (&Id, &HashMap<Id, SliceMembers>)| {
+            slices.keys().map(|name| (namespace.clone(), name.clone())).collect::<Vec<_>>()
+        };
+        slices.iter().flat_map(of).collect()
     }
 
     /// Keeps only the slices of a namespace that exist.
     pub(super) fn retain(&self, namespace: &str, listed: impl Fn(&str, &str) -> bool) {
         let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        slices
-            .retain(|(it, name), _| (!namespace.is_empty() && it.as_ref() != namespace) || listed(it, name));
+        for (it, slices) in slices.iter_mut() {
+            if namespace.is_empty() || it.as_ref() == namespace {
+                slices.retain(|name, _| listed(it, name));
+            }
+        }
     }
 }
 
@@ -70,30 +93,34 @@ impl Store {
             return Ok(true);
         }
         let namespace = team.namespace().unwrap_or_default();
-        // Owned names: over borrowed ones the compiler can't tell that the future may move between threads.
-        let names = team.spec.membership.slices.clone();
-        let slices: Result<Vec<Option<SliceMembers>>, StoreError> = stream::iter(names)
-            .map(|name| {
-                let namespace = &namespace;
-                async move { self.slice(namespace, &name).await }
-            })
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await;
-        let Some(slices) = slices?.into_iter().collect() else { return Ok(false) };
+        let known = self.slice_cache().get(&namespace, team.spec.membership.slice_names());
+        // One by one, when all are known, they cost as much as everything else here.
+        let slices = if known.iter().all(Result::is_ok) {
+            known.into_iter().filter_map(Result::ok).collect()
+        } else {
+            let Some(slices) = self.read_slices(&namespace, known).await? else { return Ok(false) };
+            slices
+        };
         self.directory().put_team(Arc::new(team), slices);
         Ok(true)
     }
 
-    async fn slice(&self, namespace: &str, name: &str) -> Result<Option<SliceMembers>, StoreError> {
-        if name.is_empty() {
-            return Ok(Some(SliceMembers::default()));
-        }
-        if let Some(members) = self.slice_cache().get(namespace, name) {
-            return Ok(Some(members));
-        }
-        let slice = call(self.slices_api(namespace).get_opt(name)).await?;
-        Ok(slice.map(|slice| self.slice_cache().put(&slice)))
+    /// Reads those slices that are not known here; `None` if one is gone.
+    async fn read_slices(
+        &self,
+        namespace: &str,
+        known: Vec<Result<SliceMembers, String>>,
+    ) -> Result<Option<Vec<SliceMembers>>, StoreError> {
+        let read = |known: Result<SliceMembers, String>| async move {
+            let name = match known {
+                Ok(members) => return Ok(Some(members)),
+                Err(name) => name,
+            };
+            let slice = call(self.slices_api(namespace).get_opt(&name)).await?;
+            Ok::<_, StoreError>(slice.map(|slice| self.slice_cache().put(&slice)))
+        };
+        let slices: Vec<_> = stream::iter(known).map(read).buffered(AT_ONCE).try_collect().await?;
+        Ok(slices.into_iter().collect())
     }
 
     /// Writes new slices. If it fails, some may be there.
@@ -151,18 +178,32 @@ impl Store {
 
 /// Gives a plan's new slices names. The membership that names them, and the slices.
 pub(super) fn name_slices(tenant: &TenantKey, team: &str, plan: Plan) -> (Membership, Vec<MembershipSlice>) {
-    let Plan { mut membership, slices, dropped: _ } = plan;
+    let Plan { mut membership, slices, recent, dropped: _ } = plan;
     let mut named = Vec::with_capacity(slices.len());
     for (shard, members) in slices {
-        let slice = new_slice(tenant, team, shard, &members);
+        let slice = new_slice(tenant, team, Some(shard), &members, &[]);
         membership.slices[shard] = slice.name_any();
+        named.push(slice);
+    }
+    if let Some(SliceMembers { members, removed }) = recent {
+        let slice = new_slice(tenant, team, None, &members, &removed);
+        membership.recent = slice.name_any();
         named.push(slice);
     }
     (membership, named)
 }
 
-fn new_slice(tenant: &TenantKey, team: &str, shard: usize, members: &[Id]) -> MembershipSlice {
-    // UUIDv7's last characters are random: two attempts never write the same slice.
+fn new_slice(
+    tenant: &TenantKey,
+    team: &str,
+    shard: Option<usize>,
+    members: &[Id],
+    removed: &[Id],
+) -> MembershipSlice {
+    let part = shard.map_or_else(|| "recent".to_owned(), |shard| format!("{shard:x}"));
+    let names = |ids: &[Id]| ids.iter().map(ToString::to_string).collect();
+    // UUIDv7's last characters are random: two attempts never write the same slice. The name of the team would be told
+    // again with each in the Team, of which every byte is paid at each change.
     let random = Uuid::now_v7().simple().to_string();
     let labels = [
         (names::LABEL_MANAGED_BY, names::MANAGER),
@@ -171,15 +212,16 @@ fn new_slice(tenant: &TenantKey, team: &str, shard: usize, members: &[Id]) -> Me
     ];
     MembershipSlice {
         metadata: ObjectMeta {
-            name: Some(format!("{team}-{shard:x}-{}", &random[20..])),
+            name: Some(format!("{part}-{}", &random[12..])),
             namespace: Some(tenant.namespace.to_string()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
             ..ObjectMeta::default()
         },
         spec: MembershipSliceSpec {
             team_ref: TeamRef { name: team.to_owned() },
-            shard: i32::try_from(shard).unwrap_or(i32::MAX),
-            members: members.iter().map(ToString::to_string).collect(),
+            shard: shard.map(|shard| i32::try_from(shard).unwrap_or(i32::MAX)),
+            members: names(members),
+            removed: names(removed),
         },
     }
 }

@@ -109,7 +109,7 @@ async fn sweep_slice(store: &Store, namespace: &str, name: &str) -> Result<(), S
 
 /// What a team is to a slice of its. One that is being deleted keeps those that it names.
 fn look_at_team(team: Option<&Team>, id: &str, slice: &str) -> Answer {
-    let names_it = |team: &Team| team.spec.membership.slices.iter().any(|it| it == slice);
+    let names_it = |team: &Team| team.spec.membership.slice_names().any(|it| it == slice);
     let version = team.and_then(ResourceExt::resource_version).map(Text::from);
     let holder = if team.is_some_and(names_it) { Holder::UsesIt } else { look_at(team, id, names_it) };
     Answer::Holder(holder, version)

@@ -139,11 +139,14 @@ impl Store {
         team.spec.membership = membership;
         let staging = self.post_slices(slices).await.map_err(PutError::Before);
         let mut commit = Commit::default().told(&answer(&staging));
-        let mut result = staging.map(|()| team.clone());
-        if commit == Commit::Swap {
-            result = self.put_team(tenant, &team).await.map_err(PutError::Call);
-            commit = commit.told(&answer(&result));
-        }
+        let result = match staging {
+            Ok(()) => {
+                let swapped = self.put_team(tenant, &team).await.map_err(PutError::Call);
+                commit = commit.told(&answer(&swapped));
+                swapped
+            }
+            Err(error) => Err(error),
+        };
         match commit {
             Commit::Drop(Garbage::Old) => self.drop_slices(tenant, old),
             Commit::Drop(Garbage::Staged) => self.drop_slices(tenant, staged),
@@ -242,7 +245,7 @@ impl Store {
     pub(super) async fn took_in_team(&self, tenant: &TenantKey, team: Team) -> Result<TeamView, StoreError> {
         let id = team.name_any();
         // What is given back tells of the object; who is in it is asked of the directory.
-        let slices = team.spec.membership.slices.iter().map(|_| SliceMembers::default()).collect();
+        let slices = team.spec.membership.slice_names().map(|_| SliceMembers::default()).collect();
         let view = TeamView::new(team.clone(), slices);
         if !self.take_in_team(team).await? {
             // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.

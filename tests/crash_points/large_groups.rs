@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// Enough for four slices.
-const PEOPLE: usize = 1_010;
+const PEOPLE: usize = 4_010;
 
 /// So many are in one slice, and not in the Team itself.
 const FEW: usize = 300;
 
 /// So many are in two slices.
-const MANY: usize = 600;
+const MANY: usize = 2_100;
 
 /// A large group.
 pub struct Group {

@@ -81,8 +81,9 @@ pub async fn are_swept(lane: &Lane) {
     owners.sort();
     assert_eq!(holders, owners, "each user and each team holds one claim, and nobody else does");
 
-    let named = teams.iter().flat_map(|team| &team.spec.membership.slices).filter(|name| !name.is_empty());
-    let named: BTreeSet<String> = named.cloned().collect();
+    let named =
+        teams.iter().flat_map(|team| team.spec.membership.slice_names()).filter(|name| !name.is_empty());
+    let named: BTreeSet<String> = named.map(str::to_owned).collect();
     let slices = site.all::<MembershipSlice>("").await;
     let slices: BTreeSet<String> = slices.iter().map(ResourceExt::name_any).collect();
     assert_eq!(slices, named, "each slice is named by a team");

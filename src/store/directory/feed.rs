@@ -83,6 +83,18 @@ impl Directory {
         }
     }
 
+    /// Whether this version of a team is here, or a later one, or that it is gone: most of what a watch tells was written
+    /// here.
+    pub(in crate::store) fn knows_team(&self, team: &Team) -> bool {
+        let (tenant, id) = (TenantKey::of(team, &team.spec.tenant_ref), team.metadata.name.as_deref());
+        let version = version(team);
+        let knows = |it: &Tenant| {
+            let id = id.unwrap_or_default();
+            it.team_version(id).is_some_and(|known| version <= known) || it.graves.holds(id, version)
+        };
+        !is_gone(team) && self.read().get(&tenant).is_some_and(knows)
+    }
+
     pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
         let tenant = TenantKey::of(team.as_ref(), &team.spec.tenant_ref);
         let id: Id = team.name_any().into();
@@ -196,11 +208,15 @@ impl Tenant {
         self.users.put(view)
     }
 
+    /// The version of a team that is here, shown or not.
+    fn team_version(&self, id: &str) -> Option<u64> {
+        let shown = self.teams.get(id).map(|it| version(it.outline()));
+        shown.max(self.held_teams.get(id).map(|it| version(it.as_ref())))
+    }
+
     /// Shows a team, or keeps it back, and tells who moved in or out of it. `None` if this or a newer version is here.
     fn put_team(&mut self, id: &Id, team: Arc<Team>, slices: Vec<SliceMembers>) -> Option<Moves> {
-        let shown = self.teams.get(id).map(|it| version(it.outline()));
-        let held = self.held_teams.get(id).map(|it| version(it.as_ref()));
-        if shown.max(held).is_some_and(|known| version(team.as_ref()) <= known) {
+        if self.team_version(id).is_some_and(|known| version(team.as_ref()) <= known) {
             return None;
         }
         if is_held(team.as_ref(), || self.shows_another(Kind::Team, &team.spec.display_name, id)) {

@@ -147,8 +147,8 @@ impl Directory {
         let tenants = self.read();
         let teams = tenants.iter().flat_map(|(key, tenant)| {
             let shown = tenant.teams.iter().flat_map(|team| team.members().slice_names()).cloned();
-            let held = tenant.held_teams.values().flat_map(|team| &team.spec.membership.slices);
-            let names = shown.chain(held.map(|name| Id::from(name.as_str())));
+            let held = tenant.held_teams.values().flat_map(|team| team.spec.membership.slice_names());
+            let names = shown.chain(held.map(Id::from));
             names.map(|name| (key.namespace.clone(), name))
         });
         teams.collect()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Id, Members, Pending, shard::shards_for, shard_of};
+use super::{Id, Members, Pending, SliceMembers, shard::shards_for, shard_of};
 use crate::{
     api::Membership,
     scim::member::{MemberChange, MemberRef},
@@ -12,15 +12,18 @@ use crate::{
 /// smaller ones, so that a few members meet all cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// `added` and `removed` together may grow this long before they are folded into slices.
+    /// `added` and `removed` together may grow this long before they become part of a slice.
     pub tail: usize,
+    /// The slice of recent changes may hold this many before they are folded into the shards' slices.
+    pub recent: usize,
     /// A slice holds about this many members before the team gets twice as many shards.
     pub slice: usize,
 }
 
 impl Limits {
-    /// A longer tail costs more at each write of the Team (40 bytes an entry).
-    pub const REAL: Self = Self { tail: 256, slice: 500 };
+    /// A longer tail costs more at each write of the Team; a shorter one, more slices of recent changes. Fewer recent
+    /// changes are more folds, which write nearly all slices.
+    pub const REAL: Self = Self { tail: 32, recent: 2_000, slice: 2_000 };
 }
 
 /// What has to be written for a change of members.
@@ -30,6 +33,8 @@ pub struct Plan {
     pub membership: Membership,
     /// New slices by shard, with their sorted members, none of them empty.
     pub slices: BTreeMap<usize, Vec<Id>>,
+    /// What a new slice of recent changes holds, if there is to be one.
+    pub recent: Option<SliceMembers>,
     /// Names of slices that the Team no longer names.
     pub dropped: Vec<String>,
 }
@@ -53,7 +58,7 @@ impl Pending<'_> {
     pub fn plan(&self, limits: Limits) -> Plan {
         let now = self.now();
         let mut membership = now.membership();
-        let mut tail = Tail::of(&membership);
+        let mut tail = Tail::of(now);
         let mut moves = self.moves().peekable();
         if moves.peek().is_none() {
             return Plan { membership, ..Plan::default() };
@@ -64,9 +69,22 @@ impl Pending<'_> {
         }
         if tail.len() <= limits.tail {
             tail.put_into(&mut membership);
-            return Plan { membership, slices: BTreeMap::new(), dropped: Vec::new() };
+            return Plan { membership, ..Plan::default() };
         }
-        fold(limits, now, membership, &tail)
+        membership.added.clear();
+        membership.removed.clear();
+        let old_recent = std::mem::take(&mut membership.recent);
+        let tail = tail.after(now);
+        let shards = shards_for(limits.slice, membership.count, membership.slices.len());
+        // One slice alone is as soon written anew.
+        let is_worth_it = membership.slices.len() > 1 && shards == membership.slices.len();
+        let mut plan = if is_worth_it && tail.len() <= limits.recent {
+            Plan { membership, recent: tail.stored(), ..Plan::default() }
+        } else {
+            fold(shards, now, membership, &tail)
+        };
+        plan.dropped.extend(Some(old_recent).filter(|name| !name.is_empty()));
+        plan
     }
 }
 
@@ -85,9 +103,9 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(membership: &Membership) -> Self {
-        let ids = |names: &[String]| names.iter().map(|name| Id::from(name.as_str())).collect();
-        Self { added: ids(&membership.added), removed: ids(&membership.removed) }
+    fn of(now: &Members) -> Self {
+        let ids = |ids: &[Id]| ids.iter().cloned().collect();
+        Self { added: ids(now.added()), removed: ids(now.removed()) }
     }
 
     fn set(&mut self, member: &Id, present: bool, in_slice: bool) {
@@ -103,16 +121,34 @@ impl Tail {
         self.added.len() + self.removed.len()
     }
 
+    /// What changes the shards' slices into what this makes of them and of the recent changes.
+    fn after(self, now: &Members) -> Self {
+        let ids = |ids: &[Id]| ids.iter().cloned().collect();
+        let SliceMembers { members, removed } = now.recent();
+        let mut whole = Self { added: ids(members), removed: ids(removed) };
+        for (members, present) in [(&self.added, true), (&self.removed, false)] {
+            for member in members {
+                whole.set(member, present, now.in_shard(member));
+            }
+        }
+        whole
+    }
+
+    /// As a slice of recent changes; none if nothing is left of them.
+    fn stored(self) -> Option<SliceMembers> {
+        let ids = |ids: BTreeSet<Id>| ids.into_iter().collect();
+        (self.len() > 0).then(|| SliceMembers { members: ids(self.added), removed: ids(self.removed) })
+    }
+
     fn put_into(self, membership: &mut Membership) {
         membership.added = self.added.iter().map(ToString::to_string).collect();
         membership.removed = self.removed.iter().map(ToString::to_string).collect();
     }
 }
 
-/// Folds the tail into new slices: only the shards that it touches, or all of them when their number changes.
-fn fold(limits: Limits, now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
+/// Folds a tail into new slices: only the shards that it touches, or all of them when their number changes.
+fn fold(shards: usize, now: &Members, mut membership: Membership, tail: &Tail) -> Plan {
     let old_shards = membership.slices.len();
-    let shards = shards_for(limits.slice, usize::try_from(membership.count).unwrap_or(0), old_shards);
     let mut slices: BTreeMap<usize, BTreeSet<Id>> = BTreeMap::new();
     if shards == old_shards {
         for shard in tail.added.iter().chain(&tail.removed).map(|member| shard_of(member, shards)) {
@@ -137,8 +173,6 @@ fn fold(limits: Limits, now: &Members, mut membership: Membership, tail: &Tail) 
     for shard in slices.keys() {
         membership.slices[*shard] = String::new();
     }
-    membership.added.clear();
-    membership.removed.clear();
     Plan {
         membership,
         slices: slices
@@ -146,6 +180,7 @@ fn fold(limits: Limits, now: &Members, mut membership: Membership, tail: &Tail) 
             .filter(|(_, members)| !members.is_empty())
             .map(|(shard, members)| (shard, members.into_iter().collect()))
             .collect(),
+        recent: None,
         dropped: dropped.into_iter().filter(|name| !name.is_empty()).collect(),
     }
 }
@@ -159,37 +194,54 @@ mod tests {
     use super::*;
     use crate::store::membership::SliceMembers;
 
+    /// Smaller than the real ones, so that few members meet all cases.
+    const SMALL: Limits = Limits { tail: 16, recent: 100, slice: 100 };
+
     /// A team and its stored slices, as the API server would have them.
-    #[derive(Default)]
     struct Stored {
+        limits: Limits,
         membership: Membership,
-        slices: HashMap<String, Vec<Id>>,
+        slices: HashMap<String, SliceMembers>,
         written: usize,
     }
 
     impl Stored {
+        fn nothing(limits: Limits) -> Self {
+            Self { limits, membership: Membership::default(), slices: HashMap::new(), written: 0 }
+        }
+
         fn members(&self) -> Members {
-            let slices = self.membership.slices.iter().map(|name| -> SliceMembers {
-                if name.is_empty() { SliceMembers::default() } else { self.slices[name].clone().into() }
+            let slices = self.membership.slice_names().map(|name| {
+                if name.is_empty() { SliceMembers::default() } else { self.slices[name].clone() }
             });
             Members::new(self.membership.clone(), slices.collect())
+        }
+
+        fn write(&mut self, slice: SliceMembers) -> String {
+            self.written += 1;
+            let name = format!("slice-{}", self.written);
+            self.slices.insert(name.clone(), slice);
+            name
         }
 
         /// What the store does with a plan; gives back how many slices it wrote.
         fn change(&mut self, change: &MemberChange) -> usize {
             let before = self.members();
-            let Plan { mut membership, slices, dropped } = plan(&before, std::slice::from_ref(change));
-            let writes = slices.len();
+            let Plan { mut membership, slices, recent, dropped } =
+                plan_within(self.limits, &before, std::slice::from_ref(change));
+            let writes = slices.len() + usize::from(recent.is_some());
             for (shard, members) in slices {
-                self.written += 1;
-                membership.slices[shard] = format!("slice-{}", self.written);
-                self.slices.insert(membership.slices[shard].clone(), members);
+                membership.slices[shard] =
+                    self.write(SliceMembers { members: members.into(), ..SliceMembers::default() });
+            }
+            if let Some(recent) = recent {
+                membership.recent = self.write(recent);
             }
             for name in dropped {
                 assert!(self.slices.remove(&name).is_some(), "{name} was not there to be dropped");
             }
             self.membership = membership;
-            let named = self.membership.slices.iter().filter(|name| !name.is_empty()).count();
+            let named = self.membership.slice_names().filter(|name| !name.is_empty()).count();
             assert_eq!(named, self.slices.len(), "every stored slice is named, and the other way round");
             let (joined, left) = before.difference(&self.members());
             let (old, new): (BTreeSet<Id>, BTreeSet<Id>) =
@@ -205,10 +257,10 @@ mod tests {
     }
 
     fn any_change() -> impl Strategy<Value = MemberChange> {
-        let some = || vec(0..3000_u16, 0..900);
+        let some = || vec(0..600_u16, 0..120);
         prop_oneof![
-            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Add(refs(it))),
-            4 => vec(0..3000_u16, 0..5).prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
+            4 => vec(0..600_u16, 0..5).prop_map(|it| MemberChange::Add(refs(it))),
+            4 => vec(0..600_u16, 0..5).prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
             2 => some().prop_map(|it| MemberChange::Add(refs(it))),
             2 => some().prop_map(|it| MemberChange::Remove(refs(it).into_iter().map(|it| it.value).collect())),
             1 => some().prop_map(|it| MemberChange::ReplaceAll(refs(it))),
@@ -220,8 +272,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_team_has_exactly_the_members_that_its_changes_say(changes in vec(any_change(), 1..20)) {
-            let mut stored = Stored::default();
+        fn a_team_has_exactly_the_members_that_its_changes_say(changes in vec(any_change(), 1..40)) {
+            let mut stored = Stored::nothing(SMALL);
             let mut model: BTreeSet<String> = BTreeSet::new();
             for change in changes {
                 match &change {
@@ -235,30 +287,51 @@ mod tests {
                 prop_assert_eq!(members.len(), model.len(), "nobody twice");
                 prop_assert_eq!(members.into_iter().collect::<BTreeSet<_>>(), model.clone());
                 prop_assert_eq!(stored.membership.count, i64::try_from(model.len()).unwrap());
-                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= Limits::REAL.tail);
+                prop_assert!(stored.membership.added.len() + stored.membership.removed.len() <= SMALL.tail);
             }
         }
     }
 
     #[test]
     fn one_more_member_of_a_large_team_writes_no_slice() {
-        let mut stored = Stored::default();
+        let mut stored = Stored::nothing(Limits::REAL);
         stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
-        assert_eq!(stored.membership.slices.len(), 128);
+        assert_eq!(stored.membership.slices.len(), 32);
         assert_eq!(stored.change(&MemberChange::Add(refs([50_001]))), 0);
         assert_eq!(stored.membership.added, ["m50001"]);
     }
 
     #[test]
     fn a_change_of_many_members_writes_no_more_slices_than_there_are() {
-        let mut stored = Stored::default();
+        let mut stored = Stored::nothing(Limits::REAL);
         stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
-        assert!(stored.change(&MemberChange::Add(refs(50_000..51_000))) <= 128);
+        assert_eq!(stored.change(&MemberChange::Add(refs(50_000..51_000))), 1, "they are recent");
+        assert_eq!(stored.change(&MemberChange::Add(refs(51_000..53_000))), 32, "too many to be recent");
+        assert!(stored.membership.recent.is_empty());
+    }
+
+    #[test]
+    fn a_hundred_changes_of_one_member_each_write_few_slices() {
+        let mut stored = Stored::nothing(SMALL);
+        stored.change(&MemberChange::ReplaceAll(refs(0..700)));
+        let writes: usize = (700..800).map(|it| stored.change(&MemberChange::Add(refs([it])))).sum();
+        assert_eq!(writes, 100 / (SMALL.tail + 1), "the tail becomes recent whenever it is full");
+    }
+
+    #[test]
+    fn who_comes_and_goes_leaves_nothing_recent() {
+        let mut stored = Stored::nothing(Limits::REAL);
+        stored.change(&MemberChange::ReplaceAll(refs(0..50_000)));
+        let before = stored.membership.clone();
+        stored.change(&MemberChange::Add(refs(50_000..50_100)));
+        assert!(!stored.membership.recent.is_empty());
+        stored.change(&MemberChange::Remove(refs(50_000..50_100).into_iter().map(|it| it.value).collect()));
+        assert_eq!(stored.membership, before);
     }
 
     #[test]
     fn replacing_all_members_by_nearly_the_same_writes_only_the_difference() {
-        let mut stored = Stored::default();
+        let mut stored = Stored::nothing(Limits::REAL);
         stored.change(&MemberChange::ReplaceAll(refs(0..2_000)));
         assert_eq!(stored.change(&MemberChange::ReplaceAll(refs(1..2_001))), 0);
         assert_eq!((stored.membership.added.len(), stored.membership.removed.len()), (1, 1));
@@ -266,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_change_that_changes_nothing_plans_nothing() {
-        let mut stored = Stored::default();
+        let mut stored = Stored::nothing(Limits::REAL);
         stored.change(&MemberChange::Add(refs([1, 2])));
         let before = stored.membership.clone();
         stored.change(&MemberChange::Add(refs([2, 1])));

@@ -17,8 +17,9 @@ pub(crate) fn shard_of(member: &str, shards: usize) -> usize {
 
 /// How many shards of some `per_slice` members a team of `members` should have, given how many it has now: it doubles when slices get too
 /// full, and shrinks only when they are nearly empty, so a team at a boundary doesn't flap.
-pub(super) fn shards_for(per_slice: usize, members: usize, now: usize) -> usize {
-    let wanted = members.div_ceil(per_slice).max(1).next_power_of_two().min(MAX_SHARDS);
+pub(super) fn shards_for(per_slice: usize, members: i64, now: usize) -> usize {
+    let wanted =
+        usize::try_from(members).unwrap_or(0).div_ceil(per_slice).max(1).next_power_of_two().min(MAX_SHARDS);
     if wanted > now || wanted * 4 <= now { wanted } else { now }
 }
 

@@ -11,8 +11,14 @@ use crate::api::Membership;
 /// The id of a user or team: the name of its object.
 pub type Id = Arc<str>;
 
-/// The sorted members of one slice; shared, because slices never change.
-pub type SliceMembers = Arc<[Id]>;
+/// What one slice holds, both sorted; shared, because slices never change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SliceMembers {
+    /// Those who are in the team.
+    pub members: Arc<[Id]>,
+    /// Those whom another slice holds, but who are no longer in the team.
+    pub removed: Arc<[Id]>,
+}
 
 /// A team's membership together with the slices that it names, by shard.
 #[derive(Clone, Debug, Default)]
@@ -22,17 +28,22 @@ pub struct Members {
     removed: Vec<Id>,
     slice_names: Vec<Id>,
     slices: Vec<SliceMembers>,
+    /// The name of the slice of recent changes; empty if there is none.
+    recent_name: Id,
+    recent: SliceMembers,
 }
 
 impl Members {
-    /// Puts a membership and its slices together; `slices` has one entry for each of `membership.slices`, an empty
-    /// one where the name is empty.
-    pub fn new(membership: Membership, slices: Vec<SliceMembers>) -> Self {
-        let Membership { count, added, removed, slices: slice_names } = membership;
-        debug_assert_eq!(slice_names.len(), slices.len(), "one slice for each name");
+    /// Puts a membership and its slices together; `slices` has one entry for each of [`Membership::slice_names`], an
+    /// empty one where the name is empty.
+    pub fn new(membership: Membership, mut slices: Vec<SliceMembers>) -> Self {
+        debug_assert_eq!(membership.slice_names().count(), slices.len(), "one slice for each name");
+        let Membership { count, added, removed, recent: recent_name, slices: slice_names } = membership;
+        let recent = if recent_name.is_empty() { None } else { slices.pop() }.unwrap_or_default();
         let ids = |names: Vec<String>| names.iter().map(|name| shared(name)).collect();
         let slice_names = slice_names.into_iter().map(Id::from).collect();
-        Self { count, added: ids(added), removed: ids(removed), slice_names, slices }
+        let (added, removed, recent_name) = (ids(added), ids(removed), recent_name.into());
+        Self { count, added, removed, slice_names, slices, recent_name, recent }
     }
 
     /// The membership as the Team has it.
@@ -42,6 +53,7 @@ impl Members {
             count: self.count,
             added: names(&self.added),
             removed: names(&self.removed),
+            recent: self.recent_name.to_string(),
             slices: names(&self.slice_names),
         }
     }
@@ -61,14 +73,19 @@ impl Members {
         &self.removed
     }
 
-    /// Names of the slices, by shard.
-    pub(in crate::store) fn slice_names(&self) -> &[Id] {
-        &self.slice_names
+    /// Names of all slices.
+    pub(in crate::store) fn slice_names(&self) -> impl Iterator<Item = &Id> {
+        self.slice_names.iter().chain([&self.recent_name]).filter(|name| !name.is_empty())
     }
 
     /// The members of one shard's slice.
     pub(super) fn slice(&self, shard: usize) -> &[Id] {
-        self.slices.get(shard).map_or(&[], |slice| slice)
+        self.slices.get(shard).map_or(&[], |slice| &slice.members)
+    }
+
+    /// What has changed since the shards' slices were written, but for the tail.
+    pub(super) fn recent(&self) -> &SliceMembers {
+        &self.recent
     }
 
     /// Whether `member` is in the team.
@@ -77,19 +94,22 @@ impl Members {
         names(&self.added) || (self.in_slice(member) && !names(&self.removed))
     }
 
-    /// Whether a slice holds `member`, who may have been removed since.
+    /// Whether slices have `member` in the team, who may have been removed since.
     pub(super) fn in_slice(&self, member: &str) -> bool {
-        if self.slices.is_empty() {
-            return false;
-        }
-        let slice = self.slice(shard_of(member, self.slices.len()));
-        slice.binary_search_by(|it| it.as_ref().cmp(member)).is_ok()
+        holds(&self.recent.members, member) || (self.in_shard(member) && !holds(&self.recent.removed, member))
+    }
+
+    /// Whether a shard's slice holds `member`.
+    pub(super) fn in_shard(&self, member: &str) -> bool {
+        !self.slices.is_empty() && holds(self.slice(shard_of(member, self.slices.len())), member)
     }
 
     /// Every member once, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = Id> {
         let removed: HashSet<&str> = self.removed.iter().map(AsRef::as_ref).collect();
-        let held = self.slices.iter().flat_map(|slice| slice.iter());
+        let in_shards = self.slices.iter().flat_map(|slice| slice.members.iter());
+        let held = in_shards.filter(|member| !holds(&self.recent.removed, member));
+        let held = held.chain(self.recent.members.iter());
         held.filter(move |member| !removed.contains(member.as_ref())).chain(&self.added).cloned()
     }
 
@@ -99,6 +119,11 @@ impl Members {
         let mut candidates = BTreeSet::new();
         for side in [self, new] {
             candidates.extend(side.added.iter().chain(&side.removed).cloned());
+        }
+        if self.recent_name != new.recent_name {
+            for SliceMembers { members, removed } in [&self.recent, &new.recent] {
+                candidates.extend(members.iter().chain(removed.iter()).cloned());
+            }
         }
         let same_shards = self.slices.len() == new.slices.len();
         for (side, other) in [(self, new), (new, self)] {
@@ -112,6 +137,11 @@ impl Members {
         let changed = candidates.into_iter().filter(|it| before.contains(it) != after.contains(it));
         changed.partition(|it| after.contains(it))
     }
+}
+
+/// Whether a sorted list has `member`.
+fn holds(sorted: &[Id], member: &str) -> bool {
+    sorted.binary_search_by(|it| it.as_ref().cmp(member)).is_ok()
 }
 
 /// The same as [`Members::contains`], for asking about many: looking through `added` for each who was added would take

@@ -67,6 +67,9 @@ impl Followed for User {
 
 impl Followed for Team {
     async fn appeared(self, store: &Store) {
+        if store.directory().knows_team(&self) {
+            return;
+        }
         let mut attempts = Attempts::default();
         loop {
             match store.take_in_team(self.clone()).await {

@@ -240,7 +240,7 @@ impl Model for Teams {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always("the members are those of the committed changes", |_, state: &State| {
                 state.server.members() == Some(state.truth)
             }),
@@ -252,6 +252,14 @@ impl Model for Teams {
                 "a team has several shards, and a tail",
                 |_, state: &State| matches!(&state.server.object, Object::Team(it) if it.slices.len() > 1 && (it.added | it.removed) != 0),
             ),
-        ]
+        ];
+        // Those of a new team are folded at once.
+        if self.members.is_some() {
+            properties.push(Property::sometimes(
+                "a team has a slice of recent changes, and a tail",
+                |_, state: &State| matches!(&state.server.object, Object::Team(it) if it.recent != 0 && (it.added | it.removed) != 0),
+            ));
+        }
+        properties
     }
 }

@@ -7,7 +7,7 @@ use rollcall::{
     scim::member::{MemberChange, MemberRef},
     store::{
         claims::protocol::{Answer, Ask, Holder, Refusal, Text},
-        membership::{Id, Limits, Members, Plan, plan_within},
+        membership::{Id, Limits, Members, Plan, SliceMembers, plan_within},
     },
 };
 
@@ -17,9 +17,9 @@ use crate::check::Known;
 /// Members of a set, as bits.
 pub type Set = u8;
 
-/// How many members there are. They meet tails, folds and several shards within these limits.
+/// How many members there are. They meet tails, recent changes, folds and several shards within these limits.
 pub const MEMBERS: u8 = 3;
-const LIMITS: Limits = Limits { tail: 1, slice: 1 };
+const LIMITS: Limits = Limits { tail: 1, recent: 2, slice: 1 };
 
 /// The name of a slice; zero is none.
 pub type Slice = u8;
@@ -30,7 +30,15 @@ pub struct Team {
     pub version: u8,
     pub added: Set,
     pub removed: Set,
+    pub recent: Slice,
     pub slices: Vec<Slice>,
+}
+
+/// What a slice holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Held {
+    members: Set,
+    removed: Set,
 }
 
 /// What has the Team's name.
@@ -45,7 +53,7 @@ pub enum Object {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
     pub object: Object,
-    pub slices: BTreeMap<Slice, Set>,
+    pub slices: BTreeMap<Slice, Held>,
 }
 
 /// What a request wants.
@@ -59,7 +67,7 @@ pub enum Change {
 /// A call that production makes for a `Commit` step, or a sweeper's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
-    CreateSlice(Slice, Set),
+    CreateSlice(Slice, Held),
     /// Expecting this version; zero creates it.
     PutTeam(u8, Team),
     DeleteSlice(Slice),
@@ -70,7 +78,7 @@ pub enum Call {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Planned {
     pub team: Team,
-    pub new: Vec<(Slice, Set)>,
+    pub new: Vec<(Slice, Held)>,
     pub old: Vec<Slice>,
 }
 
@@ -98,17 +106,23 @@ impl Change {
 impl Server {
     /// A version of the Team with its slices; `None` if one of them is gone.
     pub fn load(&self, team: &Team) -> Option<Members> {
-        let held = team.slices.iter().map(|name| match name {
-            0 => Some(Vec::new()),
-            name => self.slices.get(name).map(|set| ids(*set)),
+        let recent = Some(team.recent).filter(|name| *name != 0);
+        let held = team.slices.iter().copied().chain(recent).map(|name| match name {
+            0 => Some(Held::default()),
+            name => self.slices.get(&name).copied(),
         });
-        let shared = |names: Vec<String>| names.into_iter().map(Id::from).collect::<Arc<[Id]>>();
-        let slices = held.map(|held| held.map(shared)).collect::<Option<Vec<_>>>()?;
-        let held: i64 = team.slices.iter().filter_map(|name| self.slices.get(name)).copied().map(size).sum();
+        let held = held.collect::<Option<Vec<_>>>()?;
+        let count: i64 = held.iter().map(|it| size(it.members) - size(it.removed)).sum();
+        let shared = |set: Set| ids(set).into_iter().map(Id::from).collect::<Arc<[Id]>>();
+        let slices = held
+            .into_iter()
+            .map(|it| SliceMembers { members: shared(it.members), removed: shared(it.removed) })
+            .collect();
         let membership = Membership {
-            count: held + size(team.added) - size(team.removed),
+            count: count + size(team.added) - size(team.removed),
             added: ids(team.added),
             removed: ids(team.removed),
+            recent: name(team.recent),
             slices: team.slices.iter().copied().map(name).collect(),
         };
         Some(Members::new(membership, slices))
@@ -130,7 +144,7 @@ impl Server {
     /// The slices that the Team names.
     pub fn named(&self) -> Vec<Slice> {
         let Object::Team(team) = &self.object else { return Vec::new() };
-        team.slices.iter().copied().filter(|name| *name != 0).collect()
+        team.slices.iter().copied().chain([team.recent]).filter(|name| *name != 0).collect()
     }
 
     /// Does a call.
@@ -171,7 +185,9 @@ impl Server {
                     Object::Nothing if wrong == Wrong::NoPlaceholder => Holder::Gone,
                     Object::Nothing => Holder::Missing,
                     Object::Placeholder => Holder::Placeholder,
-                    Object::Team(team) if team.slices.contains(&slice) => Holder::UsesIt,
+                    Object::Team(team) if team.recent == slice || team.slices.contains(&slice) => {
+                        Holder::UsesIt
+                    }
                     Object::Team(_) => Holder::UsesAnother,
                 };
                 Answer::Holder(holder, Some(self.version().to_string().into()))
@@ -204,23 +220,31 @@ impl Server {
 
 /// Plans a change as production does; new slices get names from `next` on. `None` if it changes nothing.
 pub fn plan(now: &Members, change: Change, next: Slice, wrong: Wrong) -> Option<Planned> {
-    let Plan { membership, slices, dropped } = plan_within(LIMITS, now, &[change.request()]);
-    if membership == now.membership() {
+    let Plan { membership, slices, recent, dropped } = plan_within(LIMITS, now, &[change.request()]);
+    if recent.is_none() && membership == now.membership() {
         return None;
     }
     let number = |name: &String| if name.is_empty() { 0 } else { name.parse().unwrap() };
-    let before: Vec<Slice> = now.membership().slices.iter().map(number).collect();
-    let Membership { count: _, added, removed, slices: names } = membership;
+    let before = now.membership();
+    let Membership { count: _, added, removed, recent: kept, slices: names } = membership;
     let mut names: Vec<Slice> = names.iter().map(number).collect();
     let mut new = Vec::new();
+    let mut write = |before: Option<&String>, members: &[Id], removed: &[Id]| {
+        let reused = before.map(number).filter(|it| *it != 0 && wrong == Wrong::SlicesChange);
+        let name = reused.unwrap_or(next + new.len() as Slice);
+        let set = |ids: &[Id]| set(ids.iter().map(ToString::to_string));
+        new.push((name, Held { members: set(members), removed: set(removed) }));
+        name
+    };
     for (shard, members) in slices {
-        let reused = before.get(shard).filter(|it| **it != 0 && wrong == Wrong::SlicesChange);
-        let name = reused.copied().unwrap_or(next + new.len() as Slice);
-        names[shard] = name;
-        new.push((name, set(members.iter().map(ToString::to_string))));
+        names[shard] = write(before.slices.get(shard), &members, &[]);
     }
-    let old = dropped.iter().map(number).filter(|it| !names.contains(it)).collect();
-    let team = Team { version: 0, added: set(added), removed: set(removed), slices: names };
+    let recent = match recent {
+        Some(SliceMembers { members, removed }) => write(Some(&before.recent), &members, &removed),
+        None => number(&kept),
+    };
+    let old = dropped.iter().map(number).filter(|it| *it != recent && !names.contains(it)).collect();
+    let team = Team { version: 0, added: set(added), removed: set(removed), recent, slices: names };
     Some(Planned { team, new, old })
 }
 
