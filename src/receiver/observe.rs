@@ -61,24 +61,28 @@ impl Seen {
 /// would take a system call.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    replica: [u8; 2],
     next: AtomicU64,
+    /// Tells replicas apart that count alike.
+    replica: [u8; 2],
 }
 
 impl Default for RequestIds {
     fn default() -> Self {
-        let [.., a, b, c, d, e, f, g, h] = *Uuid::now_v7().as_bytes();
-        let [.., one, other] = *Uuid::now_v7().as_bytes();
-        Self { replica: [one, other], next: AtomicU64::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])) }
+        let [(_, next), (_, replica)] = [Uuid::now_v7().as_u64_pair(), Uuid::now_v7().as_u64_pair()];
+        let [.., one, other] = replica.to_be_bytes();
+        Self { next: AtomicU64::new(next), replica: [one, other] }
     }
 }
 
 impl RequestIds {
     fn next(&self) -> Uuid {
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-        let ([one, other], number) = (self.replica, self.next.fetch_add(1, Ordering::Relaxed));
-        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-        Builder::from_unix_timestamp_millis(now, &[one, other, a, b, c, d, e, f, g, h]).into_uuid()
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut counted = [0; 10];
+        let (replica, rest) = counted.split_at_mut(2);
+        replica.copy_from_slice(&self.replica);
+        rest.copy_from_slice(&number.to_be_bytes());
+        Builder::from_unix_timestamp_millis(now, &counted).into_uuid()
     }
 }
 

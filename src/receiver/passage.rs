@@ -24,7 +24,8 @@ use super::{
 pub(super) async fn enter(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
     let (seen, plain) = (Seen::new(&state, &request), media::prefers_plain(request.headers()));
     let (limit, is_safe) = (state.settings.request_timeout, request.method().is_safe());
-    let answer = limit_time(limit, is_safe, admit(state.clone(), request, next));
+    // In a box, as it would be moved into each of those around it.
+    let answer = limit_time(limit, is_safe, Box::pin(admit(state.clone(), request, next)));
     let mut response = or_answer_panic(answer).instrument(seen.span()).await;
     media::name_type(&mut response, plain);
     seen.tell(&state, &mut response);
