@@ -34,14 +34,19 @@ fn main() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> ExitCode {
-    if let Err(error) = telemetry::init(args.log_format, &args.log_level) {
-        return complain(&error, CANNOT_START);
-    }
+    let logging = match telemetry::init(args.log_format, &args.log_level) {
+        Ok(logging) => logging,
+        Err(error) => return complain(&error, CANNOT_START),
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error, CANNOT_START),
     };
-    match runtime.block_on(run::run(args)) {
+    let outcome = runtime.block_on(run::run(args));
+    drop(runtime);
+    // A complaint is the last line.
+    drop(logging);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error @ RunError::Start(_)) => complain(&error, CANNOT_START),
         Err(error @ RunError::Failed { .. }) => complain(&error, 1),

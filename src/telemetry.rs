@@ -1,7 +1,14 @@
 //! Logs: text for people, JSON for machines, both on standard error.
 
-use std::io::{self, IsTerminal};
+mod lines;
 
+use std::{
+    io::{self, IsTerminal},
+    panic,
+};
+
+use lines::Lines;
+pub use lines::Logging;
 use tracing_subscriber::{EnvFilter, filter::ParseError};
 
 /// How log lines look.
@@ -24,23 +31,34 @@ pub enum TelemetryError {
         /// What is wrong with it.
         source: ParseError,
     },
+    /// There is no thread for it.
+    #[error("logging needs a thread, and the system gives none: {0}")]
+    Thread(io::Error),
     /// Somebody in this process logs already.
     #[error("logging is set up already: {0}")]
     Installed(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Logs from now on what `level` lets through.
-pub fn init(format: LogFormat, level: &str) -> Result<(), TelemetryError> {
+/// Logs from now on what `level` lets through. All of it is written once what this gives back is dropped.
+pub fn init(format: LogFormat, level: &str) -> Result<Logging, TelemetryError> {
     let filter = EnvFilter::try_new(level)
         .map_err(|source| TelemetryError::Level { level: level.to_owned(), source })?;
     // A file or a pod's log shows escape sequences as they are.
     let colours = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr);
+    let lines = Lines::to(io::stderr()).map_err(TelemetryError::Thread)?;
+    let logging = lines.clone().until_dropped();
+    // A panic is reported after what was said before it.
+    let (report, before) = (panic::take_hook(), lines.clone());
+    panic::set_hook(Box::new(move |panic| {
+        before.write_out();
+        report(panic);
+    }));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(lines);
     let installed = match format {
-        LogFormat::Text => lines.try_init(),
+        LogFormat::Text => logs.try_init(),
         LogFormat::Json => {
-            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+            logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
         }
     };
-    installed.map_err(TelemetryError::Installed)
+    installed.map(|()| logging).map_err(TelemetryError::Installed)
 }

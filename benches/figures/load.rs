@@ -10,11 +10,10 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Bytes, client::conn::http1};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::StatusCode;
+use hyper::body::Bytes;
+
+use crate::connection::Connection;
 
 /// What goes wrong with a load at all; a status is not an error here.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -86,7 +85,7 @@ impl Server {
     ) -> Result<Vec<Paced>, Failure> {
         let (next, started) = (AtomicUsize::new(0), Instant::now());
         let lanes = (0..connections).map(|_| async {
-            let (mut connection, mut answers) = (self.connect().await?, Vec::new());
+            let (mut connection, mut answers) = (Connection::to(self).await?, Vec::new());
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= count || started.elapsed() >= at_most {
@@ -95,9 +94,9 @@ impl Server {
                 let due = started + Duration::from_secs_f64(number as f64 / rate);
                 tokio::time::sleep_until(due.into()).await;
                 if connection.is_closed() {
-                    connection = self.connect().await?;
+                    connection = Connection::to(self).await?;
                 }
-                let (status, _) = self.send(&mut connection, ask(number)).await?;
+                let status = connection.send(&ask(number)).await?;
                 answers.push(Paced { number, took: due.elapsed(), status: status.as_u16() });
             }
         });
@@ -106,7 +105,7 @@ impl Server {
 
     /// One request on a connection of its own, with its answer.
     pub async fn once(&self, ask: Ask) -> Result<(StatusCode, Bytes), Failure> {
-        self.send(&mut self.connect().await?, ask).await
+        Connection::to(self).await?.read(&ask).await
     }
 
     async fn lane(
@@ -115,7 +114,7 @@ impl Server {
         count: usize,
         ask: &(impl Fn(usize) -> Ask + Sync),
     ) -> Result<Vec<(Duration, StatusCode)>, Failure> {
-        let mut connection = self.connect().await?;
+        let mut connection = Connection::to(self).await?;
         let mut answers = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -124,40 +123,12 @@ impl Server {
             }
             let ask = ask(number);
             if connection.is_closed() {
-                connection = self.connect().await?;
+                connection = Connection::to(self).await?;
             }
             let started = Instant::now();
-            let (status, _) = self.send(&mut connection, ask).await?;
+            let status = connection.send(&ask).await?;
             answers.push((started.elapsed(), status));
         }
-    }
-
-    async fn connect(&self) -> Result<http1::SendRequest<Full<Bytes>>, Failure> {
-        let stream = TcpStream::connect(&self.address).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with its sender; what breaks it, the sender is told.
-        tokio::spawn(connection);
-        Ok(sender)
-    }
-
-    async fn send(
-        &self,
-        connection: &mut http1::SendRequest<Full<Bytes>>,
-        ask: Ask,
-    ) -> Result<(StatusCode, Bytes), Failure> {
-        let Ask { method, path, body } = ask;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, &self.address)
-            .header(header::AUTHORIZATION, &self.authorization)
-            .header(header::CONTENT_TYPE, "application/scim+json")
-            .body(Full::from(body))?;
-        connection.ready().await?;
-        let response = connection.send_request(request).await?;
-        let status = response.status();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
     }
 }
 

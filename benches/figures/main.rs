@@ -14,6 +14,7 @@
 mod access;
 mod bare;
 mod coalesce;
+mod connection;
 mod delete;
 mod directory;
 mod fair;

@@ -1,58 +1,36 @@
 //! Who asks, and what they may do: one bearer token, checked before anything else about the request matters.
 //!
-//! [`authenticate`] wraps the whole router, so that a route can't be without it. A token that is wrong,
+//! [`authenticate`] is asked before the router is, so that a route can't be without it. A token that is wrong,
 //! missing, expired, doubled or another tenant's gets one and the same answer on every path, existing or not.
 
 use std::marker::PhantomData;
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::FromRequestParts,
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
 
 use super::{ReceiverError, ReceiverState};
 use crate::{scim::ScimError, store::Access};
 
-/// Lets a request through if its token is one of the tenant that its URL names.
+/// What the token of a request may do; an error for a stranger.
 pub(super) async fn authenticate(
-    State(state): State<ReceiverState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    // Before everything is read, a good token looks wrong, and a user who exists does not. Both would be
-    // believed: whoever gets a 401 stops, and whoever gets a 404 creates.
-    if !(state.tenants.not_ready().is_empty() && state.store.not_ready().is_empty()) {
-        return ReceiverError::Starting.into_response();
-    }
-    let access = match access(&state, request.headers(), request.uri().path()).await {
-        Ok(Some(access)) => access,
-        Ok(None) => return ReceiverError::Unauthorized.into_response(),
-        Err(error) => return error.into_response(),
-    };
-    let tenant = access.tenant.clone();
-    let mut response = if access.suspended {
-        ReceiverError::Suspended.into_response()
-    } else {
-        request.extensions_mut().insert(access);
-        next.run(request).await
-    };
-    // For the access log, which names a tenant only once somebody has proved to belong to it.
-    response.extensions_mut().insert(tenant);
-    response
-}
-
-/// What the token may do; `None` for a stranger. What could not be found out is an error: whoever is told that
-/// their token is wrong stops.
-async fn access(
     state: &ReceiverState,
     headers: &HeaderMap,
     path: &str,
-) -> Result<Option<Access>, ReceiverError> {
-    let (Some(token), Some((namespace, name))) = (bearer(headers), tenant_of(path)) else { return Ok(None) };
-    Ok(state.tenants.recognise(namespace, name, token, Timestamp::now()).await?)
+) -> Result<Access, ReceiverError> {
+    // Before everything is read, a good token looks wrong, and a user who exists does not. Both would be
+    // believed: whoever gets a 401 stops, and whoever gets a 404 creates.
+    if !(state.tenants.not_ready().is_empty() && state.store.not_ready().is_empty()) {
+        return Err(ReceiverError::Starting);
+    }
+    let (Some(token), Some((namespace, name))) = (bearer(headers), tenant_of(path)) else {
+        return Err(ReceiverError::Unauthorized);
+    };
+    // What could not be found out is another error: whoever is told that their token is wrong stops.
+    let access = state.tenants.recognise(namespace, name, token, Timestamp::now()).await?;
+    access.ok_or(ReceiverError::Unauthorized)
 }
 
 /// The token of the only `Authorization` header.

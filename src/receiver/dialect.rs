@@ -3,9 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{Method, Uri},
-    middleware::Next,
     response::Response,
 };
 use jiff::Timestamp;
@@ -26,20 +25,32 @@ use crate::{
 #[derive(Clone, Default)]
 struct Heard(Arc<OnceLock<Quirks>>);
 
-/// Notes the dialect of a request once it has succeeded: what was refused says nothing about what is supported.
-pub(super) async fn note(State(state): State<ReceiverState>, mut request: Request, next: Next) -> Response {
-    let heard = Heard::default();
-    let access = request.extensions().get::<Access>().cloned();
-    let kind = Kind::of(&request);
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    request.extensions_mut().insert(heard.clone());
-    let response = next.run(request).await;
-    if let (Some(access), Some(kind), true) = (access, kind, response.status().is_success()) {
-        let quirks = of_request(&access.rules, kind, &method, &uri);
-        let quirks = quirks.union(heard.0.get().copied().unwrap_or_default());
-        state.tenants.dialects().note(&access.tenant, quirks, Timestamp::now());
+/// A request as far as its dialect shows in it.
+pub(super) struct Spoken {
+    access: Access,
+    kind: Kind,
+    method: Method,
+    uri: Uri,
+    heard: Heard,
+}
+
+impl Spoken {
+    /// Of a request that is on its way to its handler; `None` if it is about nothing that has dialects.
+    pub(super) fn of(request: &mut Request) -> Option<Self> {
+        let (kind, access) = (Kind::of(request)?, request.extensions().get::<Access>()?.clone());
+        let (method, uri, heard) = (request.method().clone(), request.uri().clone(), Heard::default());
+        request.extensions_mut().insert(heard.clone());
+        Some(Self { access, kind, method, uri, heard })
     }
-    response
+
+    /// Notes its dialect if it has succeeded: what was refused says nothing about what is supported.
+    pub(super) fn note(&self, state: &ReceiverState, response: &Response) {
+        if response.status().is_success() {
+            let quirks = of_request(&self.access.rules, self.kind, &self.method, &self.uri);
+            let quirks = quirks.union(self.heard.0.get().copied().unwrap_or_default());
+            state.tenants.dialects().note(&self.access.tenant, quirks, Timestamp::now());
+        }
+    }
 }
 
 /// Looks at the body of a request. What it shows counts only once the request has succeeded.

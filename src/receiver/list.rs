@@ -75,8 +75,8 @@ pub(super) fn answer(
     let Access { tenant, rules, .. } = access;
     let users = kinds.users.then(|| Columns::new(query, &rules.users.schema)).transpose()?;
     let groups = kinds.groups.then(|| Columns::new(query, &rules.groups.schema)).transpose()?;
-    let scope = scope(state, tenant, kinds, query);
-    let start = start(query, &scope)?;
+    let scope = || scope(state, tenant, kinds, query);
+    let start = start(query, scope)?;
     let selection = Selection {
         users: users.as_ref().map(|it| it.schema),
         teams: groups.as_ref().map(|it| it.schema),
@@ -98,7 +98,7 @@ pub(super) fn answer(
     // A list may look at everybody. A read takes a fraction of a millisecond, so each one counts as a read.
     let looked = started.elapsed().saturating_sub(INDEXED);
     state.shares.charge(tenant, looked.as_secs_f64() * 1e3, Instant::now());
-    let body = list_response(page.total, place(&start, query, &page, &scope), resources);
+    let body = list_response(page.total, place(&start, query, &page, scope), resources);
     Ok(Json(body).into_response())
 }
 
@@ -145,19 +145,25 @@ fn scope(state: &ReceiverState, tenant: &TenantKey, kinds: Kinds, query: &ListQu
     CursorScope::new(&parts, Timestamp::now(), state.settings.cursor_timeout)
 }
 
-fn start(query: &ListQuery, scope: &CursorScope) -> Result<Start, ReceiverError> {
+fn start(query: &ListQuery, scope: impl FnOnce() -> CursorScope) -> Result<Start, ReceiverError> {
     Ok(match query.cursor.as_deref() {
         None => Start::Skip(query.start_index.saturating_sub(1)),
         // RFC 9865 section 2: the first page is asked for with an empty cursor.
         Some("") => Start::At(Cursor::First),
-        Some(text) => Start::At(scope.open(text)?),
+        Some(text) => Start::At(scope().open(text)?),
     })
 }
 
-fn place(start: &Start, query: &ListQuery, page: &Page<Placed>, scope: &CursorScope) -> Place {
+fn place(
+    start: &Start,
+    query: &ListQuery,
+    page: &Page<Placed>,
+    scope: impl FnOnce() -> CursorScope,
+) -> Place {
     if query.cursor.is_none() {
         return Place::Index(query.start_index);
     }
+    let scope = scope();
     let previous = page.items.first().filter(|_| page.has_previous).map(|it| Cursor::Before(it.position()));
     let next = page
         .has_next

@@ -1,12 +1,10 @@
 //! Which media type an answer has: the one of the two that we know which `Accept` prefers.
 
 use axum::{
-    extract::Request,
     http::{
         HeaderMap, HeaderValue,
         header::{ACCEPT, CONTENT_TYPE},
     },
-    middleware::Next,
     response::Response,
 };
 
@@ -20,16 +18,14 @@ const PLAIN_JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// RFC 7644 section 3.8 has a client say with `Accept` which of the two it wants. Who accepts neither gets
 /// `application/scim+json` all the same, as RFC 9110 section 12.5.1 allows: 406 would help nobody, and libraries send an
 /// `Accept` of their own making that has nothing to do with SCIM.
-pub(super) async fn negotiate(request: Request, next: Next) -> Response {
-    let plain = prefers_plain(request.headers());
-    let mut response = next.run(request).await;
+pub(super) fn name_type(response: &mut Response, plain: bool) {
     if plain && response.headers().get(CONTENT_TYPE) == Some(&SCIM_JSON) {
         response.headers_mut().insert(CONTENT_TYPE, PLAIN_JSON);
     }
-    response
 }
 
-fn prefers_plain(headers: &HeaderMap) -> bool {
+/// Whether the sender of these headers would rather have `application/json`.
+pub(super) fn prefers_plain(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<(&str, u16)> = values.flat_map(|value| value.split(',')).map(range).collect();
     quality(&ranges, "application/json") > quality(&ranges, "application/scim+json")

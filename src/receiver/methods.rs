@@ -1,12 +1,10 @@
 //! Methods that a URL does not have, and `OPTIONS`, which asks for those that it has.
 
 use axum::{
-    extract::Request,
     http::{
         HeaderValue, Method, StatusCode,
         header::{ALLOW, HeaderMap},
     },
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 
@@ -23,13 +21,7 @@ pub(super) async fn no_such_method(method: Method) -> Response {
 }
 
 /// Names `OPTIONS` wherever methods are named: the router does not know that every URL has it.
-pub(super) async fn name_options(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    add_options(response.headers_mut());
-    response
-}
-
-fn add_options(headers: &mut HeaderMap) {
+pub(super) fn add_options(headers: &mut HeaderMap) {
     let Some(methods) = headers.get(ALLOW).and_then(|allow| allow.to_str().ok()) else { return };
     if let Ok(all) = HeaderValue::try_from(format!("{methods},OPTIONS")) {
         headers.insert(ALLOW, all);

@@ -1,9 +1,10 @@
 //! What is common to requests of all kinds: how long they may take, and which resource they name.
 
+use std::time::Duration;
+
 use axum::{
-    extract::{FromRequestParts, RawPathParams, Request, State},
+    extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::time::timeout;
@@ -14,14 +15,13 @@ use crate::{api::names::is_object_name, scim::ScimError};
 
 /// Answers for a request that takes too long. A write that has begun goes on all the same, also when the client hangs
 /// up: identity providers do so often, and a write that stops halfway is for crashes, not for them.
-pub(super) async fn limit_time(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
-    let limit = state.settings.request_timeout;
+pub(super) async fn limit_time(
+    limit: Duration,
+    is_safe: bool,
+    answer: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     // A read leaves nothing half done, and may end with who wanted it.
-    let answer = if request.method().is_safe() {
-        timeout(limit, next.run(request)).await
-    } else {
-        timeout(limit, finish(next.run(request))).await
-    };
+    let answer = if is_safe { timeout(limit, answer).await } else { timeout(limit, finish(answer)).await };
     answer.unwrap_or_else(|_| {
         tracing::warn!("a request took too long, answered 503");
         ReceiverError::TimedOut.into_response()

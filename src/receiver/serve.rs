@@ -1,6 +1,7 @@
 //! The listener: HTTP/1 and HTTP/2 on one port, slow clients cut off, in-flight requests finished at the end.
 
 use std::{
+    convert::Infallible,
     io,
     pin::pin,
     sync::{
@@ -10,16 +11,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::Request};
+use axum::{body::Body, http::Request, response::Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
-use super::{ReceiverState, router};
+use super::{ReceiverState, service};
 
 /// How many requests one HTTP/2 connection may have open. An identity provider has a handful.
 const MAX_STREAMS: u32 = 100;
@@ -32,7 +33,7 @@ pub async fn serve(listener: TcpListener, state: ReceiverState, shutdown: impl F
     let header_timeout = state.settings.header_timeout;
     let drain = header_timeout + state.settings.request_timeout;
     let server = server(header_timeout);
-    let router = router(state);
+    let service = service(state);
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -41,7 +42,7 @@ pub async fn serve(listener: TcpListener, state: ReceiverState, shutdown: impl F
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => handle(stream, &server, &router, &connections, header_timeout),
+            Ok((stream, _)) => handle(stream, &server, &service, &connections, header_timeout),
             Err(error) => accept_failed(&error).await,
         }
     }
@@ -64,13 +65,15 @@ fn server(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-fn handle(
+fn handle<S>(
     stream: TcpStream,
     server: &auto::Builder<TokioExecutor>,
-    router: &Router,
+    service: &S,
     connections: &GracefulShutdown,
     first_request_within: Duration,
-) {
+) where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     // Answers are small and written whole; waiting to fill a packet only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended before it was served");
@@ -78,7 +81,7 @@ fn handle(
     }
     let used = Arc::new(AtomicBool::new(false));
     let mark = Arc::clone(&used);
-    let service = router.clone().map_request(move |request: Request<_>| {
+    let service = service.clone().map_request(move |request: Request<_>| {
         mark.store(true, Ordering::Relaxed);
         request.map(Body::new)
     });

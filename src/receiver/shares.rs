@@ -13,16 +13,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{Request, State},
-    http::Method,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::Request, http::Method};
 use tokio::time::Instant;
 
 use super::{ReceiverError, ReceiverState};
-use crate::store::{Access, TenantKey};
+use crate::store::TenantKey;
 
 /// How many requests of one tenant wait. Identity providers have some dozens under way at once.
 const LINE: usize = 128;
@@ -93,17 +88,9 @@ enum Turn {
     Refused(Duration),
 }
 
-/// Lets a request wait until its tenant's share allows it.
-pub(super) async fn take_turn(State(state): State<ReceiverState>, request: Request, next: Next) -> Response {
-    let Some(access) = request.extensions().get::<Access>() else {
-        return ReceiverError::Unauthorized.into_response();
-    };
-    let work = if is_write(&request) { WRITE } else { 1.0 };
-    // Nothing of a body has been read yet.
-    match wait(&state, &access.tenant, work).await {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
-    }
+/// The work of a request, as far as it is known beforehand, in reads.
+pub(super) fn work_of(request: &Request) -> f64 {
+    if is_write(request) { WRITE } else { 1.0 }
 }
 
 /// Waits until a tenant's share allows so much work.

@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use super::{ExternalUrl, RequestMetrics, shares::Shares};
+use super::{ExternalUrl, RequestMetrics, observe::RequestIds, shares::Shares};
 use crate::{
     scim::{Limits, list::PageSizes},
     store::{Store, Tenants},
@@ -62,6 +62,7 @@ pub struct Shared {
     pub(super) settings: Settings,
     pub(super) metrics: RequestMetrics,
     pub(super) shares: Shares,
+    pub(super) ids: RequestIds,
 }
 
 impl ReceiverState {
@@ -69,7 +70,8 @@ impl ReceiverState {
     pub fn new(store: Store, tenants: Arc<Tenants>, settings: Settings, metrics: RequestMetrics) -> Self {
         // Whoever has waited has most of the time left that a request may take.
         let shares = Shares::new(settings.tenant_rate, settings.request_timeout / 6);
-        Self(Arc::new(Shared { store, tenants, settings, metrics, shares }))
+        let ids = RequestIds::default();
+        Self(Arc::new(Shared { store, tenants, settings, metrics, shares, ids }))
     }
 }
 

@@ -84,15 +84,17 @@ impl Tenants {
         now: Timestamp,
     ) -> Result<Option<Access>, StoreError> {
         let known = self.authenticate(namespace, name, token, now);
-        let (None, Some(token), Some(source)) = (&known, Token::parse(token), self.source.get()) else {
+        if known.is_some() {
             return Ok(known);
-        };
+        }
+        let (Some(token), Some(source)) = (Token::parse(token), self.source.get()) else { return Ok(None) };
         // Both go into a URL.
         if !(is_label(namespace) && is_name(name) && source.namespaces.contain(namespace)) {
             return Ok(None);
         }
         let (key, hash) = (TenantKey::new(namespace, name), token.hash());
-        let looked = self.looks.look(&key, &hash, || self.read_tenant(source, &key)).await?;
+        // In a box: hardly any request comes here, and all would be as large.
+        let looked = Box::pin(self.looks.look(&key, &hash, || self.read_tenant(source, &key))).await?;
         let access = self.authenticate(namespace, name, token.reveal(), now);
         if looked && access.is_none() {
             self.looks.remember_refused(key, hash);

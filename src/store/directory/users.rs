@@ -23,14 +23,6 @@ pub(super) struct Users {
     active: usize,
 }
 
-/// What indexes have of one user, in the form in which it is compared.
-struct Keys {
-    user_name: Option<String>,
-    external_id: Option<String>,
-    display_name: Option<String>,
-    emails: Vec<String>,
-}
-
 /// Which page.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Window<'a> {
@@ -99,26 +91,21 @@ impl Users {
     pub(super) fn candidates(&self, attribute: &str, value: &str) -> Option<Vec<Id>> {
         match attribute.to_ascii_lowercase().as_str() {
             "id" => Some(self.by_id.get_key_value(value).map(|(id, _)| id.clone()).into_iter().collect()),
-            "username" => {
-                Some(self.having(&self.by_user_name, &fold_case(value), |keys| keys.user_name.as_slice()))
-            }
-            "externalid" => {
-                Some(self.having(&self.by_external_id, value, |keys| keys.external_id.as_slice()))
-            }
-            "displayname" => Some(
-                self.having(&self.by_display_name, &fold_case(value), |keys| keys.display_name.as_slice()),
-            ),
-            "emails" | "emails.value" => {
-                Some(self.having(&self.by_email, &fold_case(value), |keys| &keys.emails))
-            }
+            "username" => Some(self.having(&self.by_user_name, &fold_case(value), user_name)),
+            "externalid" => Some(self.having(&self.by_external_id, value, external_id)),
+            "displayname" => Some(self.having(&self.by_display_name, &fold_case(value), display_name)),
+            "emails" | "emails.value" => Some(self.having(&self.by_email, &fold_case(value), emails)),
             _ => None,
         }
     }
 
     /// Those whom an index has under a value, and who have it.
-    fn having(&self, index: &Index, value: &str, of: impl Fn(&Keys) -> &[String]) -> Vec<Id> {
+    fn having<Keys>(&self, index: &Index, value: &str, keys: impl Fn(&UserView) -> Keys) -> Vec<Id>
+    where
+        Keys: IntoIterator<Item = String>,
+    {
         let has = |id: &&Id| {
-            self.by_id.get(id.as_ref()).is_some_and(|user| of(&Keys::of(user)).iter().any(|it| it == value))
+            self.by_id.get(id.as_ref()).is_some_and(|user| keys(user).into_iter().any(|it| it == value))
         };
         index.get(value).iter().filter(has).cloned().collect()
     }
@@ -151,7 +138,8 @@ impl Users {
     }
 
     fn index(&mut self, user: &UserView, change: impl Fn(&mut Index, &str, &Id)) {
-        let Keys { user_name, external_id, display_name, emails } = Keys::of(user);
+        let (user_name, external_id) = (user_name(user), external_id(user));
+        let (display_name, emails) = (display_name(user), emails(user));
         let each = [
             (&mut self.by_user_name, user_name.as_slice()),
             (&mut self.by_external_id, external_id.as_slice()),
@@ -166,15 +154,22 @@ impl Users {
     }
 }
 
-impl Keys {
-    fn of(user: &UserView) -> Self {
-        Self {
-            user_name: user.field("userName").map(fold_case),
-            external_id: user.field("externalId").map(str::to_owned),
-            display_name: user.field("displayName").map(fold_case),
-            emails: user.emails().iter().map(|email| fold_case(email)).collect(),
-        }
-    }
+// What each index has of a user, in the form in which it is compared.
+
+fn user_name(user: &UserView) -> Option<String> {
+    user.field("userName").map(fold_case)
+}
+
+fn external_id(user: &UserView) -> Option<String> {
+    user.field("externalId").map(str::to_owned)
+}
+
+fn display_name(user: &UserView) -> Option<String> {
+    user.field("displayName").map(fold_case)
+}
+
+fn emails(user: &UserView) -> Vec<String> {
+    user.emails().iter().map(|email| fold_case(email)).collect()
 }
 
 fn is_any<T>(mut all: impl Iterator<Item = T>) -> bool {
