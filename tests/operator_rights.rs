@@ -55,7 +55,7 @@ fn install(plane: &ControlPlane) -> (Release<'_>, PathBuf) {
     for crd in rollcall::api::crds() {
         plane.apply(&serde_json::to_string(&crd).unwrap()).unwrap();
     }
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", PATIENCE]).unwrap();
+    plane.wait_for_kinds().unwrap();
     let release = Release::new(plane, "rollcall", HOME, VALUES);
     let account = release.grant().unwrap();
     (release, account.kubeconfig)

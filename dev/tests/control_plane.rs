@@ -122,3 +122,23 @@ fn processes_of(directory: &Path) -> Vec<String> {
         })
         .collect()
 }
+
+#[test]
+fn a_kind_can_be_used_once_it_was_waited_for() {
+    let plane = shared::control_plane().unwrap();
+    for number in 0..5 {
+        let (plural, kind) = (format!("oddities{number}"), format!("Oddity{number}"));
+        let definition = format!(
+            "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition,
+              metadata: {{name: {plural}.example.com}},
+              spec: {{group: example.com, scope: Namespaced, names: {{plural: {plural}, kind: {kind}}},
+              versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object}}}}}}]}}}}"
+        );
+        plane.apply(&definition).unwrap();
+        plane.wait_for_kinds().unwrap();
+        let object = format!(
+            "{{apiVersion: example.com/v1, kind: {kind}, metadata: {{name: one, namespace: default}}}}"
+        );
+        plane.apply(&object).unwrap();
+    }
+}

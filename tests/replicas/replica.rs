@@ -112,7 +112,7 @@ fn apply_crds() {
     for crd in api::crds() {
         plane.apply(&serde_json::to_string(&crd).unwrap()).unwrap();
     }
-    plane.kubectl(&["wait", "--for=condition=established", "crd", "--all", "--timeout=60s"]).unwrap();
+    plane.wait_for_kinds().unwrap();
 }
 
 /// One replica. Dropping it ends it as a crash does: nothing is given back.

@@ -190,7 +190,7 @@ async fn client(namespace: &str) -> Client {
         let crds: Vec<String> =
             rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
         plane().apply(&crds.join("\n---\n")).unwrap();
-        plane().kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        plane().wait_for_kinds().unwrap();
         plane().kubectl(&["create", "namespace", &namespace]).unwrap();
         plane().kubeconfig_path()
     });

@@ -227,7 +227,7 @@ pub fn install_crds(plane: &ControlPlane) {
     let crds: Vec<String> =
         rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
     plane.apply(&crds.join("\n---\n")).unwrap();
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+    plane.wait_for_kinds().unwrap();
 }
 
 /// This process's control plane, which has our CRDs.
