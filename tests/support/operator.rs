@@ -20,6 +20,9 @@ use rollcall_dev::{
 /// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How many lines of an operator's log a failed test shows.
+const TOLD: usize = 300;
+
 /// The chart's values that say what an operator under test may do.
 const RIGHTS: &str = "rbac: {enabled: true, clusterWide: true, bindableRoles: [view, edit]}";
 
@@ -155,6 +158,19 @@ impl Operator {
     pub async fn stop(&mut self) -> bool {
         let process = self.process.take().unwrap();
         tokio::task::spawn_blocking(move || process.stop(PATIENCE).unwrap().success()).await.unwrap()
+    }
+}
+
+/// The log is gone with the control plane, and whoever reads of a failure wants it.
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let told = &lines[lines.len().saturating_sub(TOLD)..];
+            eprintln!("the end of {}:\n{}", self.log.display(), told.join("\n"));
+        }
     }
 }
 
