@@ -15,7 +15,7 @@ fn a_new_namespace_gets_its_default_service_account() {
     let plane = shared::control_plane().unwrap();
     plane.kubectl(&["create", "namespace", "with-account"]).unwrap();
     plane
-        .kubectl(&["wait", "--for=create", "serviceaccount/default", "-n", "with-account", "--timeout=20s"])
+        .kubectl(&["wait", "--for=create", "serviceaccount/default", "-n", "with-account", "--timeout=120s"])
         .unwrap();
 }
 
@@ -23,7 +23,7 @@ fn a_new_namespace_gets_its_default_service_account() {
 fn a_deleted_namespace_goes_away() {
     let plane = shared::control_plane().unwrap();
     plane.kubectl(&["create", "namespace", "short-lived"]).unwrap();
-    plane.kubectl(&["delete", "namespace", "short-lived", "--timeout=30s"]).unwrap();
+    plane.kubectl(&["delete", "namespace", "short-lived", "--timeout=120s"]).unwrap();
 }
 
 #[test]
