@@ -20,6 +20,10 @@ use rollcall_dev::{
 /// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How long a leader that was killed is waited for. A leader must renew within two thirds of it, a third of which is for
+/// one answer: with 2 s, an operator on a busy machine lost its leadership again and again, and got nothing done.
+const LEASE: &str = "6s";
+
 /// How many lines of an operator's log a failed test shows.
 const TOLD: usize = 300;
 
@@ -76,7 +80,7 @@ impl Operator {
                     "--operator-namespace",
                     &namespace,
                     "--lease-duration",
-                    "2s",
+                    LEASE,
                 ])
                 .chain(["--log-level", "debug,hyper=info,h2=info,tower=info,kube=info"])
                 .map(str::to_owned)
