@@ -52,10 +52,14 @@ pub enum RunError {
 
 /// Runs everything until SIGTERM or SIGINT, or until a part fails.
 pub async fn run(args: RunArgs) -> Result<(), RunError> {
-    let rollcall = Rollcall::prepare(args).await?;
+    let mut signals = signals::Signals::listen().map_err(StartError::Signals)?;
+    let rollcall = tokio::select! {
+        prepared = Rollcall::prepare(args) => prepared?,
+        // Nobody relies on us yet. The first process of a container would not hear of it otherwise.
+        () = signals.next() => return Ok(()),
+    };
     let receiver = bind("--listen", rollcall.args.listen).await?;
     let admin = bind("--admin-listen", rollcall.args.admin_listen).await?;
-    let mut signals = signals::Signals::listen().map_err(StartError::Signals)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), identity = rollcall.identity, "started");
 
     let stop = CancellationToken::new();

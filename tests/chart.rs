@@ -238,9 +238,7 @@ fn an_installed_release_may_do_what_it_must_and_nothing_else() {
     let release = Release::new(plane(), "rollcall", "chart-system", EVERYTHING);
     let said = release.install().unwrap();
     assert!(said.contains("https://scim.example.com"), "{said}");
-    plane()
-        .kubectl(&["wait", "--for=condition=Established", "crd/users.rollcall.dev", "--timeout=30s"])
-        .unwrap();
+    plane().wait_for_kinds().unwrap();
     let user = release.service_account().unwrap().user;
     assert_answers(&user, include_str!("data/chart-rights.txt"));
     release.upgrade().unwrap();

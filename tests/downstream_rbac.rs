@@ -32,7 +32,7 @@ impl Lab {
     async fn new(name: &str, values: &str) -> Self {
         let plane = shared::control_plane().unwrap();
         // What `view` allows is put together by the controller manager.
-        plane.kubectl(&["wait", "--for=jsonpath={.rules}", "clusterrole/view", "--timeout=30s"]).unwrap();
+        plane.kubectl(&["wait", "--for=jsonpath={.rules}", "clusterrole/view", "--timeout=120s"]).unwrap();
         Self::on(plane, name, values).await
     }
 
@@ -101,7 +101,7 @@ impl Lab {
 
     /// Asks `kubectl auth can-i` until it answers so: authorization follows the store within moments.
     fn until_can(&self, user: &str, question: &str, expected: bool) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while can(self.plane, user, question) != expected {
             assert!(Instant::now() < deadline, "can-i {question} as {user} is not {expected}");
         }

@@ -51,7 +51,7 @@ fn plane() -> &'static ControlPlane {
     KINDS.call_once(|| {
         let crds = root().join("crds");
         plane.kubectl(&["apply", "--server-side", "--filename", crds.to_str().unwrap()]).unwrap();
-        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).unwrap();
+        plane.wait_for_kinds().unwrap();
     });
     plane
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 const HOME: &str = "rights-home";
 const DEV: &str = "rights-dev";
 const VALUES: &str = "rbac: {enabled: true, namespaces: [rights-dev]}";
-const PATIENCE: &str = "--timeout=60s";
+const PATIENCE: &str = "--timeout=120s";
 
 const OBJECTS: &str = r#"
 {"apiVersion": "v1", "kind": "List", "items": [
@@ -55,7 +55,7 @@ fn install(plane: &ControlPlane) -> (Release<'_>, PathBuf) {
     for crd in rollcall::api::crds() {
         plane.apply(&serde_json::to_string(&crd).unwrap()).unwrap();
     }
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", PATIENCE]).unwrap();
+    plane.wait_for_kinds().unwrap();
     let release = Release::new(plane, "rollcall", HOME, VALUES);
     let account = release.grant().unwrap();
     (release, account.kubeconfig)
@@ -67,13 +67,14 @@ async fn start(
     (release, kubeconfig): &(Release<'_>, PathBuf),
     listen: &str,
 ) -> (Process, PathBuf) {
-    let (admin, peers) = (ports::reserve().unwrap().address(), ports::reserve().unwrap().address());
+    let reserved = [(); 2].map(|()| ports::reserve().unwrap());
+    let [admin, peers] = reserved.each_ref().map(ports::Port::address);
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
     command.env("KUBECONFIG", kubeconfig).env("POD_IP", "127.0.0.1");
     command.args(arguments(release, listen, &admin)).arg(format!("--peer-listen={peers}"));
     let log = plane.dir().join(format!("{}.log", listen.replace(':', "-")));
     let replica = plane.spawn("rollcall", &mut command, &log).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     let ready = format!("http://{admin}/readyz");
     while !Client::new().get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()) {
         assert!(Instant::now() < deadline, "not ready: {}", fs::read_to_string(&log).unwrap());
@@ -100,7 +101,7 @@ async fn send(plane: &ControlPlane, method: Method, path: &str, body: &Value) ->
 }
 
 fn until_can(plane: &ControlPlane, expected: bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while can(plane, "okta:ada", &format!("get pods -n {DEV}")) != expected {
         assert!(Instant::now() < deadline, "access did not become {expected}");
     }
@@ -149,7 +150,7 @@ async fn the_operator_works_with_exactly_the_rights_of_the_chart() {
         .unwrap();
 
     for (replica, log) in [(operator, log), (other, other_log)] {
-        assert!(replica.stop(Duration::from_secs(20)).unwrap().success());
+        assert!(replica.stop(Duration::from_mins(2)).unwrap().success());
         let log = fs::read_to_string(log).unwrap();
         assert!(!log.to_lowercase().contains("forbidden"), "{log}");
     }

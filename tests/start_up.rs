@@ -2,7 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use std::process::{Command, Output};
+use std::{
+    fs,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use rollcall_dev::ports;
+
+/// Far more than it takes, as machines may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn rollcall(arguments: &[&str]) -> Output {
     let kubeconfig = rollcall_dev::shared::control_plane().unwrap().kubeconfig_path();
@@ -37,6 +46,22 @@ fn outside_of_a_cluster_it_asks_for_the_namespace_of_its_lease() {
     let output = rollcall(&RUN);
     assert_eq!(output.status.code(), Some(3));
     assert!(complaint(&output).contains("--operator-namespace"), "{}", complaint(&output));
+}
+
+#[test]
+fn it_ends_well_when_it_is_told_to_while_it_waits_for_its_api_server() {
+    let plane = rollcall_dev::shared::control_plane().unwrap();
+    let nobody = ports::reserve().unwrap();
+    let kubeconfig = plane.kubeconfig_path().with_extension("nobody");
+    let text = fs::read_to_string(plane.kubeconfig_path()).unwrap();
+    fs::write(&kubeconfig, text.replace(plane.url(), &format!("https://{}", nobody.address()))).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command.env("KUBECONFIG", kubeconfig).args(RUN).args(["--operator-namespace", "default"]);
+    let log = plane.dir().join("waiting.log");
+    let mut operator = plane.spawn("rollcall", &mut command, &log).unwrap();
+    let waits = || fs::read_to_string(&log).is_ok_and(|log| log.contains("can't start yet"));
+    operator.wait_until("that it waits for the API server", PATIENCE, waits).unwrap();
+    assert!(operator.stop(PATIENCE).unwrap().success(), "{}", fs::read_to_string(&log).unwrap());
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn prepare() -> Result<(ControlPlane, PathBuf), Failure> {
     let plane = ControlPlane::start(Options { durable: true, ..Options::default() })?;
     let crds: Result<Vec<String>, _> = rollcall::api::crds().iter().map(serde_json::to_string).collect();
     plane.apply(&crds?.join("\n---\n"))?;
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"])?;
+    plane.wait_for_kinds()?;
     for namespace in [NAMESPACE, BARE] {
         plane.kubectl(&["create", "namespace", namespace])?;
     }

@@ -15,7 +15,7 @@ fn a_new_namespace_gets_its_default_service_account() {
     let plane = shared::control_plane().unwrap();
     plane.kubectl(&["create", "namespace", "with-account"]).unwrap();
     plane
-        .kubectl(&["wait", "--for=create", "serviceaccount/default", "-n", "with-account", "--timeout=20s"])
+        .kubectl(&["wait", "--for=create", "serviceaccount/default", "-n", "with-account", "--timeout=120s"])
         .unwrap();
 }
 
@@ -23,7 +23,7 @@ fn a_new_namespace_gets_its_default_service_account() {
 fn a_deleted_namespace_goes_away() {
     let plane = shared::control_plane().unwrap();
     plane.kubectl(&["create", "namespace", "short-lived"]).unwrap();
-    plane.kubectl(&["delete", "namespace", "short-lived", "--timeout=30s"]).unwrap();
+    plane.kubectl(&["delete", "namespace", "short-lived", "--timeout=120s"]).unwrap();
 }
 
 #[test]
@@ -121,4 +121,24 @@ fn processes_of(directory: &Path) -> Vec<String> {
             command.contains(&format!("{directory}/")) || command.contains(&format!("{directory} "))
         })
         .collect()
+}
+
+#[test]
+fn a_kind_can_be_used_once_it_was_waited_for() {
+    let plane = shared::control_plane().unwrap();
+    for number in 0..5 {
+        let (plural, kind) = (format!("oddities{number}"), format!("Oddity{number}"));
+        let definition = format!(
+            "{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition,
+              metadata: {{name: {plural}.example.com}},
+              spec: {{group: example.com, scope: Namespaced, names: {{plural: {plural}, kind: {kind}}},
+              versions: [{{name: v1, served: true, storage: true, schema: {{openAPIV3Schema: {{type: object}}}}}}]}}}}"
+        );
+        plane.apply(&definition).unwrap();
+        plane.wait_for_kinds().unwrap();
+        let object = format!(
+            "{{apiVersion: example.com/v1, kind: {kind}, metadata: {{name: one, namespace: default}}}}"
+        );
+        plane.apply(&object).unwrap();
+    }
 }

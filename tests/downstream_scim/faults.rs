@@ -14,7 +14,7 @@ use rollcall::downstream::{ApplyError, Blame, Downstream as _, Fence, Had};
 use serde_json::json;
 
 use crate::SCIM2_SERVER;
-use crate::support::app::{App, client_of, had, remote_ids};
+use crate::support::app::{App, client_of, client_that_waits, had, remote_ids};
 use crate::support::fault_proxy::Fault;
 
 #[tokio::test]
@@ -30,7 +30,6 @@ async fn what_concerns_every_item_is_the_app_s_fault() {
         (Fault::body(200, &"x".repeat(33 * 1024 * 1024)), "more than 32 MiB"),
         (Fault::body(302, ""), "redirects"),
         (Fault::Drop, "broke the connection off"),
-        (Fault::Hang, "did not answer in time"),
     ];
     for (fault, says) in faults {
         app.proxy.fail(fault);
@@ -41,6 +40,16 @@ async fn what_concerns_every_item_is_the_app_s_fault() {
     }
     app.scim.probe().await.unwrap();
     assert!(app.scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap().changed);
+}
+
+#[tokio::test]
+async fn an_app_that_says_nothing_is_at_fault() {
+    let app = App::start(&SCIM2_SERVER).await;
+    app.proxy.fail(Fault::Hang);
+    let scim = client_that_waits(Duration::from_secs(1), &app.proxy.base_url(), &app.peer.token);
+    let error = scim.apply_user(&app.user("ada"), &Had::default()).await.unwrap_err();
+    assert_eq!(error.blame, Blame::App, "{error}");
+    assert!(error.message.contains("did not answer in time"), "{error}");
 }
 
 #[tokio::test]

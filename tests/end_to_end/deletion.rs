@@ -100,7 +100,7 @@ async fn deleting_an_app_leaves_it_as_it_is_unless_that_was_asked_for_twice() {
     world.group(&world.platform(), &[&ada]).await;
     world.until_can_view("app-ada", true).await;
     world.row("user", &ada, "cluster", |row| row["state"] == "Granted").await;
-    kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--timeout=30s"]).await;
+    kubectl(&["delete", "sapp", "cluster", "-n", world.namespace(), "--timeout=120s"]).await;
     assert!(world.can_view("app-ada").await, "retained");
     eventually("no status speaks of the app any more", || async {
         world.object("user", &ada).await["status"]["apps"].is_null().then_some(())

@@ -45,7 +45,7 @@ async fn nobody_is_ready_before_every_app_in_whose_scope_they_are_has_them() {
     world.scim_app("late", &chat.proxy.base_url(), "wrong-token", json!({})).await;
     until_says(&world, "user", &ada, "False", "Pending", "2/3").await;
     until_says(&world, "team", &team, "False", "Pending", "2/3").await;
-    kubectl(&["delete", "sapp", "late", "-n", world.namespace(), "--timeout=30s"]).await;
+    kubectl(&["delete", "sapp", "late", "-n", world.namespace(), "--timeout=120s"]).await;
     until_says(&world, "user", &ada, "True", "Applied", "2/2").await;
 }
 

@@ -162,13 +162,14 @@ impl App {
     }
 }
 
-/// A client with a short patience.
+/// A client that waits for servers that are slow, as any is on a busy machine.
 pub fn client_of(url: &str, token: &str) -> ScimApp {
-    let target = ScimTarget {
-        url: url.to_owned(),
-        timeout: Some(Duration::from_secs(3).into()),
-        ..ScimTarget::default()
-    };
+    client_that_waits(Duration::from_secs(30), url, token)
+}
+
+/// A client of this patience.
+pub fn client_that_waits(timeout: Duration, url: &str, token: &str) -> ScimApp {
+    let target = ScimTarget { url: url.to_owned(), timeout: Some(timeout.into()), ..ScimTarget::default() };
     ScimApp::new(
         &target,
         BearerToken::new(token).unwrap(),

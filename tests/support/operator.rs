@@ -20,6 +20,13 @@ use rollcall_dev::{
 /// How long a condition may take before a test gives up on it: far more than it takes, as machines may be busy.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How long a leader that was killed is waited for. A leader must renew within two thirds of it, a third of which is for
+/// one answer: with 2 s, an operator on a busy machine lost its leadership again and again, and got nothing done.
+const LEASE: &str = "6s";
+
+/// How many lines of an operator's log a failed test shows.
+const TOLD: usize = 300;
+
 /// The chart's values that say what an operator under test may do.
 const RIGHTS: &str = "rbac: {enabled: true, clusterWide: true, bindableRoles: [view, edit]}";
 
@@ -73,7 +80,7 @@ impl Operator {
                     "--operator-namespace",
                     &namespace,
                     "--lease-duration",
-                    "2s",
+                    LEASE,
                 ])
                 .chain(["--log-level", "debug,hyper=info,h2=info,tower=info,kube=info"])
                 .map(str::to_owned)
@@ -158,6 +165,19 @@ impl Operator {
     }
 }
 
+/// The log is gone with the control plane, and whoever reads of a failure wants it.
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let told = &lines[lines.len().saturating_sub(TOLD)..];
+            eprintln!("the end of {}:\n{}", self.log.display(), told.join("\n"));
+        }
+    }
+}
+
 /// The API server, with our CRDs, that the tests of this process share.
 pub fn plane() -> &'static ControlPlane {
     rollcall_dev::shared::control_plane().unwrap()
@@ -190,7 +210,7 @@ async fn client(namespace: &str) -> Client {
         let crds: Vec<String> =
             rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
         plane().apply(&crds.join("\n---\n")).unwrap();
-        plane().kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+        plane().wait_for_kinds().unwrap();
         plane().kubectl(&["create", "namespace", &namespace]).unwrap();
         plane().kubeconfig_path()
     });

@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{endpoint::Endpoint, gate::Gate};
 
+/// How long it may take to hear of something before a test gives up on it: machines may be busy.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A running receiver with a namespace of its own.
 pub struct Receiver {
     address: String,
@@ -70,7 +73,7 @@ impl Receiver {
     ) -> Self {
         let rights = granted(plane, &namespace).await;
         let receiver = Self::launch_on(plane, namespace, rights, adjust).await;
-        tokio::time::timeout(Duration::from_secs(30), receiver.store.wait_until_ready()).await.unwrap();
+        tokio::time::timeout(PATIENCE, receiver.store.wait_until_ready()).await.unwrap();
         receiver
     }
 
@@ -163,7 +166,7 @@ impl Receiver {
     /// Waits until the receiver has heard of something.
     #[allow(clippy::unused_self, reason = "it is this receiver that hears of it")]
     pub async fn until(&self, heard: impl AsyncFn() -> bool) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + PATIENCE;
         while !heard().await {
             assert!(Instant::now() < until, "the receiver has not heard of it");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -227,7 +230,7 @@ pub fn install_crds(plane: &ControlPlane) {
     let crds: Vec<String> =
         rollcall::api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()).collect();
     plane.apply(&crds.join("\n---\n")).unwrap();
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).unwrap();
+    plane.wait_for_kinds().unwrap();
 }
 
 /// This process's control plane, which has our CRDs.

@@ -1,7 +1,10 @@
 //! The load: clients that write and read, each on any replica.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     arena,
     crowd::{self, Group},
+    operator::eventually,
     people::{self, Person},
     random::Random,
     service::Service,
@@ -64,12 +68,11 @@ impl Load {
     pub async fn start(service: &Service, random: &mut Random, time: Duration) -> Self {
         let mut crowd = Vec::new();
         for number in 0..CLIENTS {
-            let person = people::create(service, (0, 0), &format!("member-{number}"), "member").await;
-            crowd.push(person.expect("a member, while nothing goes wrong"));
+            crowd.push(member(service, number).await);
         }
         let mut groups = Vec::new();
         for era in 0..=era_at(time) + 8 {
-            groups.push(crowd::create(service, &format!("group-{era}"), &crowd).await);
+            groups.push(group(service, era, &crowd).await);
         }
         let (service, began) = (service.clone(), service.history.now());
         let (slots, people, fighters) = (Mutex::default(), Mutex::default(), Mutex::default());
@@ -204,23 +207,50 @@ impl Known {
         let fighters = self.fighters.lock().unwrap().clone();
         for replica in 0..service.replicas() {
             let asking = (CLIENTS * 3, replica);
-            let people = stream::iter(&people).map(|it| people::read(service, asking, it)).buffered(8);
+            let people = stream::iter(&people);
+            let people =
+                people.map(|it| until_answered(move || people::read(service, asking, it))).buffered(8);
             let fighters = stream::iter(&fighters);
-            let fighters =
-                fighters.map(|it| people::read_attribute(service, asking, it, "userName")).buffered(8);
+            let user_name =
+                move |it| until_answered(move || people::read_attribute(service, asking, it, "userName"));
+            let fighters = fighters.map(user_name).buffered(8);
             let groups = stream::iter(&self.groups);
-            let groups = groups.map(|it| crowd::read(service, asking, it, &self.crowd)).buffered(8);
+            let group = move |it| until_answered(move || crowd::read(service, asking, it, &self.crowd));
+            let groups = groups.map(group).buffered(8);
             let names = (0..=eras).flat_map(|era| arena::names(era).into_iter().map(move |it| (era, it)));
-            let names = stream::iter(names);
-            let names =
-                names.map(async |(era, name)| arena::look_up(service, asking, era, &name).await).buffered(8);
-            let answered = people.chain(fighters).chain(groups).chain(names).all(async |it| it).await;
-            assert!(
-                answered,
-                "replica {replica} does not answer everything, although nothing is wrong any more"
-            );
+            let names = stream::iter(names).map(async |(era, name)| {
+                until_answered(|| arena::look_up(service, asking, era, &name)).await;
+            });
+            let names = names.buffered(8);
+            people.chain(fighters).chain(groups).chain(names).collect::<Vec<()>>().await;
         }
     }
+}
+
+/// Reads until that is answered, as everything must be when nothing is wrong any more; on a busy machine not always at
+/// once, as leases are short here.
+async fn until_answered<F: Future<Output = bool>>(read: impl Fn() -> F) {
+    eventually("a replica answers", || async { read().await.then_some(()) }).await;
+}
+
+/// Somebody who joins groups. What is not answered is tried again under another name.
+async fn member(service: &Service, number: usize) -> Person {
+    let attempts = AtomicUsize::new(0);
+    eventually("a member is created", || async {
+        let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+        people::create(service, (0, 0), &format!("member-{number}-{attempt}"), "member").await
+    })
+    .await
+}
+
+/// A group for an era, by as many attempts.
+async fn group(service: &Service, era: usize, crowd: &[Person]) -> Group {
+    let attempts = AtomicUsize::new(0);
+    eventually("a group is created", || async {
+        let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+        crowd::create(service, &format!("group-{era}-{attempt}"), crowd).await
+    })
+    .await
 }
 
 fn era_at(time: Duration) -> usize {

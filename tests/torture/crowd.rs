@@ -22,15 +22,19 @@ pub struct Group {
     name: String,
 }
 
-/// Creates a group that nobody is in yet. To be done while nothing goes wrong.
-pub async fn create(service: &Service, name: &str, crowd: &[Person]) -> Group {
+/// Creates a group that nobody is in yet; `name` is used once only. `None` if nobody knows whether it has worked.
+pub async fn create(service: &Service, name: &str, crowd: &[Person]) -> Option<Group> {
     let (span, answer) = service.ask((0, 0), Method::POST, "/Groups", &group(name, &[])).await;
-    let Answer::Said(201, created) = answer else { panic!("{name} could not be created: {answer:?}") };
-    let group = Group { id: created["id"].as_str().unwrap().to_owned(), name: name.to_owned() };
+    let created = match answer {
+        Answer::Said(201, created) => created,
+        Answer::Unknown | Answer::Unsent => return None,
+        Answer::Said(..) => panic!("{name} could not be created: {answer:?}"),
+    };
+    let group = Group { id: created["id"].as_str()?.to_owned(), name: name.to_owned() };
     for person in crowd {
         service.history.register(&key(&group, person), span, RegisterOp::Create(OUT.to_owned()));
     }
-    group
+    Some(group)
 }
 
 /// Joins a group, or leaves it.

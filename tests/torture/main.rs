@@ -34,6 +34,7 @@ use tokio::sync::Mutex;
 use api_proxy::Passes;
 use clients::Load;
 use random::Random;
+use replicas::{LONG_LEASE, SHORT_LEASE};
 
 /// The tests of this file break the control plane that they share, so they take turns.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -50,7 +51,7 @@ async fn every_history_of_three_tortured_replicas_can_be_explained() {
     let seed = setting("SEED").unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("SEED={seed} TORTURE_SECONDS={seconds}");
     let mut random = Random::new(seed);
-    let (replicas, service) = replicas::start(&[true; 3]).await;
+    let (replicas, service) = replicas::start(&[true; 3], SHORT_LEASE).await;
     let load = Load::start(&service, &mut random, Duration::from_secs(seconds)).await;
     let over = tokio::time::sleep(Duration::from_secs(seconds));
     let faults = replicas::torture(&replicas, &mut random, over).await;
@@ -68,7 +69,7 @@ async fn every_history_of_three_tortured_replicas_can_be_explained() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_starts_before_the_api_server_waits_for_it() {
     let _turn = TURN.lock().await;
-    let (replicas, service) = replicas::start(&[false]).await;
+    let (replicas, service) = replicas::start(&[false], LONG_LEASE).await;
     replicas[0].start_before_the_api_server().await;
     people::create(&service, (0, 0), "ada", "v1").await.unwrap();
 }
@@ -76,7 +77,7 @@ async fn a_replica_that_starts_before_the_api_server_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_does_not_know_of_the_others_is_found_out() {
     let _turn = TURN.lock().await;
-    let (replicas, service) = replicas::start(&[true, false]).await;
+    let (replicas, service) = replicas::start(&[true, false], LONG_LEASE).await;
     let person = people::create(&service, (0, 0), "ada", "v1").await.unwrap();
     people::read(&service, (0, 1), &person).await;
     replicas[1].let_pass(Passes::AllButWatches);

@@ -13,8 +13,11 @@ use crate::{
     service::Service,
 };
 
-/// How long a replica that has died is waited for.
-const LEASE: &str = "3s";
+/// How long a replica that has died is waited for, where replicas die.
+pub const SHORT_LEASE: &str = "3s";
+
+/// The same where none does, so that none that is slow on a busy machine is taken for dead.
+pub const LONG_LEASE: &str = "30s";
 
 /// One operator.
 pub struct Replica {
@@ -66,7 +69,7 @@ impl Fault {
 }
 
 /// Starts replicas, and a tenant; `peers` says of each whether it knows that it is not alone.
-pub async fn start(peers: &[bool]) -> (Vec<Replica>, Service) {
+pub async fn start(peers: &[bool], lease: &str) -> (Vec<Replica>, Service) {
     let mut operators = vec![Operator::prepare().await];
     for _ in 1..peers.len() {
         operators.push(operators[0].beside());
@@ -79,7 +82,7 @@ pub async fn start(peers: &[bool]) -> (Vec<Replica>, Service) {
         let proxy = ApiProxy::start(plane()).await;
         operator.reach_through(proxy.url());
         if *has_peers {
-            operator.one_of_many(LEASE);
+            operator.one_of_many(lease);
         }
         urls.push(operator.url.clone());
         // Whoever leads says where the tenant is; it should always say the same.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
 use crate::{
-    replicas::{self, Replica},
+    replicas::{self, LONG_LEASE, Replica},
     scim::patch,
     service::{Answer, Service},
 };
@@ -19,7 +19,7 @@ const CLIENTS: usize = 8;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_fails_no_request() {
     let _turn = crate::TURN.lock().await;
-    let (replicas, service) = replicas::start(&[true; 3]).await;
+    let (replicas, service) = replicas::start(&[true; 3], LONG_LEASE).await;
     let balancer = Balancer { service, endpoints: vec![0, 1, 2].into(), turns: AtomicUsize::new(0) };
     let over = AtomicBool::new(false);
     let clients = join_all((0..CLIENTS).map(|client| balancer.live_and_die(client, &over)));

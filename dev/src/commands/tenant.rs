@@ -17,7 +17,7 @@ pub(crate) struct Credentials {
 pub(crate) fn prepare(plane: &ControlPlane, namespace: &str) -> Result<(), Error> {
     let crds = operator::root().join("crds");
     plane.kubectl(&["apply", "--server-side", "-f", &crds.to_string_lossy()])?;
-    plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
+    plane.wait_for_kinds()?;
     plane.kubectl(&["create", "namespace", namespace])?;
     Ok(())
 }

