@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 use std::{
+    future::pending,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,10 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http::Request;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
 use kube::{
     Api, Client, Config,
     api::{Patch, PatchParams},
+    client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use rollcall::controllers::{
@@ -23,6 +26,7 @@ use rollcall::controllers::{
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tower::{BoxError, service_fn};
 
 const TERM: Duration = Duration::from_secs(6);
 
@@ -109,6 +113,25 @@ async fn a_released_lease_is_taken_over_at_once() {
     let released = Instant::now();
     second.elected(SLACK).await;
     assert!(released.elapsed() < TERM, "after {:?}", released.elapsed());
+}
+
+#[tokio::test]
+async fn a_candidate_whose_question_is_never_answered_asks_again() {
+    let (client, asked) = (client().await, AtomicUsize::new(0));
+    let silent_at_first = service_fn(move |request: Request<Body>| {
+        let (client, is_first) = (client.clone(), asked.fetch_add(1, Ordering::Relaxed) == 0);
+        async move {
+            if is_first {
+                pending::<()>().await;
+            }
+            client.send(request).await.map_err(BoxError::from)
+        }
+    });
+    let leases = Api::namespaced(Client::new(silent_at_first, "default"), "default");
+    let mut one = Running::start(&leases, &fresh_name(), "one");
+    one.elected(SLACK).await;
+    one.stop.cancel();
+    one.task.await.unwrap().unwrap();
 }
 
 #[tokio::test]

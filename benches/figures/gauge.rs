@@ -19,7 +19,7 @@ const STILL: Duration = Duration::from_secs(130);
 const SAME: f64 = 0.005;
 
 /// A process that never settles is measured after this.
-const AT_LAST: Duration = Duration::from_mins(10);
+const AT_LAST: Duration = Duration::from_mins(5);
 
 /// One line of `/proc/<pid>/status`, such as `VmRSS`, in MiB.
 pub fn memory(pid: u32, line: &str) -> Result<f64, Failure> {

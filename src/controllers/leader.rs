@@ -17,7 +17,7 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -90,10 +90,14 @@ impl Candidate {
         let mut seen = ObservedLease::default();
         loop {
             let asked = Instant::now();
-            match self.attempt(&mut seen).await {
-                Ok(Some(lease)) => return Held { lease, renewed: asked },
-                Ok(None) => {}
-                Err(error) => tracing::warn!(lease = %self.lease, %error, "the Lease can't be read or taken"),
+            // A connection may be open at our end alone.
+            match timeout(self.duration, self.attempt(&mut seen)).await {
+                Ok(Ok(Some(lease))) => return Held { lease, renewed: asked },
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(lease = %self.lease, %error, "the Lease can't be read or taken");
+                }
+                Err(_) => tracing::warn!(lease = %self.lease, "no answer about the Lease; asking again"),
             }
             sleep(self.poll_interval()).await;
         }
@@ -197,7 +201,7 @@ impl Candidate {
         }
         let params = PostParams::default();
         let released = self.leases.replace(&self.lease, &params, &lease);
-        match tokio::time::timeout(self.duration / 3, released).await {
+        match timeout(self.duration / 3, released).await {
             Ok(Ok(_)) => tracing::info!(lease = %self.lease, "released the Lease"),
             Ok(Err(error)) => {
                 tracing::debug!(lease = %self.lease, %error, "the Lease was not ours to release");
