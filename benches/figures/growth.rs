@@ -21,6 +21,9 @@ use crate::{
 const ROUNDS: usize = 9;
 const REQUESTS: usize = 40;
 
+/// After each turn: two tenants that ask have their shares, and whoever has used theirs up waits.
+const PAUSE: Duration = Duration::from_millis(60);
+
 /// How much more the large one may take.
 const MOST: f64 = 1.2;
 
@@ -156,6 +159,7 @@ async fn turns_by<'s, S: Sync>(
         for (side, took) in sides.iter().zip(&mut took) {
             let ask = |it| ask(side, round * REQUESTS + it);
             took.push(tenant(side).server.load(1, REQUESTS, ask).await?.all(status).within(0.5));
+            tokio::time::sleep(PAUSE).await;
         }
     }
     Ok(medians(took))
