@@ -32,8 +32,9 @@ const FIRST: usize = 4_000_000;
 /// The beginning of each turn, which is told apart: a flood opens its connections in it, and is found out.
 const LEAD: Duration = Duration::from_secs(2);
 
-/// How often they take turns.
-const ROUNDS: usize = 5;
+/// How often they take turns, and for how many seconds, in the full form and in the quick one.
+const FULL: (usize, u64) = (5, 6);
+const QUICK: (usize, u64) = (3, 4);
 
 /// What was seen of the load in one of its surroundings.
 #[derive(Default)]
@@ -64,7 +65,8 @@ pub async fn measure(
     (people, teams): (&[String], &[String]),
     full: bool,
 ) -> Result<(), Failure> {
-    let time = Duration::from_secs(if full { 6 } else { 5 });
+    let (rounds, seconds) = if full { FULL } else { QUICK };
+    let time = Duration::from_secs(seconds);
     let loud = system.tenant("loud").await?;
     loud.create(0..100).await?;
     let ids = loud.ids("/Users").await?;
@@ -75,7 +77,7 @@ pub async fn measure(
     // Whatever was before, an API server that has just stored a lot goes on with it for a while.
     mixed::load(tenant, people, teams, FIRST, time).await?;
     let turns = phases.len();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         for (turn, (phase, flood)) in phases.iter_mut().zip(&floods).enumerate() {
             let first = FIRST + (turns * round + turn + 1) * 100_000;
             // A collection of its garbage takes an API server with 100,000 users seconds, in whosever turn it comes.
@@ -96,7 +98,7 @@ pub async fn measure(
             }
         }
     }
-    tell(table, &phases, (LEAD + time) * ROUNDS as u32);
+    tell(table, &phases, (LEAD + time) * rounds as u32);
     Ok(())
 }
 
