@@ -95,11 +95,11 @@ pub(super) fn work_of(request: &Request) -> f64 {
 
 /// Waits until a tenant's share allows so much work.
 pub(super) async fn wait(state: &ReceiverState, tenant: &TenantKey, work: f64) -> Result<(), ReceiverError> {
-    match state.shares.ask(tenant, work, Instant::now()) {
+    let asked = Instant::now();
+    match state.shares.ask(tenant, work, asked) {
         Turn::Now => Ok(()),
         Turn::After(wait) => {
             state.metrics.delayed();
-            let asked = Instant::now();
             let turn = asked + wait;
             tokio::time::sleep_until(turn).await;
             if let Some(later) = state.shares.postponed(tenant, asked, turn) {
