@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::{
     ByteString,
     api::{
+        coordination::v1::Lease,
         core::v1::{ResourceQuota, ResourceQuotaSpec, Secret},
         events::v1::Event,
     },
@@ -20,7 +21,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use operator::{Operator, eventually};
+use operator::{Operator, eventually, plane};
 use rollcall::{
     api::{
         DeletionPolicy, ObservedQuirk, ScimTenant, ScimTenantSpec, TenantRef, TokenRetention, TokenScope,
@@ -119,6 +120,22 @@ impl Fixture {
     async fn answers(&self, token: &str, status: u16) {
         eventually(&format!("a request is answered {status}"), || async {
             (self.status(token, "Users").await == status).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until these hold a claim each on something that is no name, and nobody else does.
+    async fn until_claimed(&self, holders: &[&str]) {
+        let leases: Api<Lease> = Api::namespaced(self.operator.client.clone(), &self.operator.namespace);
+        let labels = format!("{}=User", names::LABEL_CLAIM);
+        let mut expected = holders.to_vec();
+        expected.sort_unstable();
+        eventually(&format!("{expected:?} have claims"), || async {
+            let leases = leases.list(&ListParams::default().labels(&labels)).await.unwrap();
+            let holder = |lease: Lease| lease.spec.unwrap().holder_identity.unwrap();
+            let mut holders: Vec<String> = leases.into_iter().map(holder).collect();
+            holders.sort();
+            (holders == expected).then_some(())
         })
         .await;
     }
@@ -555,6 +572,67 @@ async fn values_that_were_shared_before_they_had_to_be_unique_are_counted_in_the
     let mended = json!({ "schemas": [], "Operations": [{ "op": "replace", "value": { (URN): { "badge": "blue", "floor": 3 } } }] });
     assert_eq!(send(reqwest::Method::PATCH, ada, mended).await.status().as_u16(), 200);
     eventually("nothing is shared any more", || shared("False")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_from_before_they_had_to_be_unique_are_claimed_for_those_who_had_them_first() {
+    const URN: &str = "urn:example:1.0:Badge";
+    let mut fixture = Fixture::new().await;
+    fixture.apply(ScimTenantSpec::default()).await;
+    let token = fixture.token("okta-default").await;
+    fixture.answers(&token, 200).await;
+    let users = format!("{}/scim/{}/okta/v2/Users", fixture.operator.url, fixture.operator.namespace);
+    let mut people = Vec::new();
+    for (name, badge) in [("ada", "Red-7"), ("bob", "RED-7"), ("cleo", "red-8")] {
+        let user = json!({ "userName": name, (URN): { "badge": badge } });
+        let created = fixture.send(&token, reqwest::Method::POST, users.clone(), user).await;
+        let created: serde_json::Value = created.json().await.unwrap();
+        people.push(created["id"].as_str().unwrap().to_owned());
+    }
+    let [ada, bob, cleo] = people.try_into().unwrap();
+    let declare = async |uniqueness: &str| {
+        let badge = json!({ "name": "badge", "type": "string", "uniqueness": uniqueness });
+        let schema = json!({ "id": URN, "resource": "User", "attributes": [badge] });
+        fixture.change(json!({ "spec": { "schemas": [schema] } })).await;
+    };
+    declare("server").await;
+    fixture.until_claimed(&[&ada, &cleo]).await;
+    fixture.condition("UniqueValuesShared", "True", "SharedBefore").await;
+
+    // What people declare is claimed at once.
+    let eve = json!({
+        "apiVersion": "rollcall.dev/v1alpha1", "kind": "User",
+        "metadata": { "name": "eve", "namespace": fixture.operator.namespace },
+        "spec": {
+            "tenantRef": { "name": "okta" }, "userName": "eve", "active": true,
+            "attributes": { (URN): json!({ "badge": "red-9" }).to_string() },
+        },
+    });
+    plane().apply(&eve.to_string()).unwrap();
+    fixture.until_claimed(&[&ada, &cleo, "eve"]).await;
+    let create = async |name: &str, badge: &str| {
+        let user = json!({ "userName": name, (URN): { "badge": badge } });
+        fixture.send(&token, reqwest::Method::POST, users.clone(), user).await.status().as_u16()
+    };
+    for badge in ["red-7", "red-8", "red-9"] {
+        assert_eq!(create("dora", badge).await, 409, "{badge}");
+    }
+
+    // Who shares the value gets its claim as soon as the first one has another.
+    let blue = json!({ "schemas": [], "Operations": [{ "op": "replace", "value": { (URN): { "badge": "blue" } } }] });
+    let changed = fixture.send(&token, reqwest::Method::PATCH, format!("{users}/{ada}"), blue).await;
+    assert_eq!(changed.status().as_u16(), 200);
+    fixture.until_claimed(&[&ada, &bob, &cleo, "eve"]).await;
+    fixture.condition("UniqueValuesShared", "False", "NoneShared").await;
+    assert_eq!(create("dora", "red-7").await, 409);
+
+    declare("none").await;
+    eventually("a badge may be another's again", || async {
+        (create("dora", "red-7").await == 201).then_some(())
+    })
+    .await;
+    assert!(fixture.operator.stop().await);
+    assert!(!fixture.operator.log().to_lowercase().contains("red-7"), "values are not told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

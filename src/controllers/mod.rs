@@ -20,6 +20,7 @@ mod standing;
 mod renew;
 mod agreement;
 mod status_update;
+mod values;
 
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,7 @@ pub async fn run(surroundings: Surroundings, leadership: Leadership) {
             apps::run(context.clone(), stop.clone()),
             leaving::run(context.clone(), stop.clone()),
             names::run(context.clone(), stop.clone()),
+            values::run(context.clone(), stop.clone()),
             standing::run(context.clone(), stop.clone()),
             passwords::run(context.clone(), stop.clone()),
             sweep::run(context.clone(), stop.clone())

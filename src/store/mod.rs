@@ -39,6 +39,7 @@ pub mod token;
 pub mod token_use;
 mod unique;
 mod users;
+pub mod values;
 pub mod view;
 mod watch;
 mod written;

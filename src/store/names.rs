@@ -17,7 +17,7 @@ use super::{
     Store,
     api_error::call,
     claimant::Claimant,
-    claims::{Claims, Owner, claim_of},
+    claims::{About, Claims, Owner, claim_of},
     directory::{is_gone, standing::conflict},
     error::StoreError,
     membership::Id,
@@ -79,7 +79,8 @@ impl Names {
         let mut claims = HashSet::new();
         let all = [String::new()];
         for namespace in if namespaces.is_empty() { &all[..] } else { namespaces } {
-            let params = ListParams::default().labels(names::LABEL_CLAIM).limit(PAGE);
+            let labels = format!("{} in ({},{})", names::LABEL_CLAIM, User::ATTRIBUTE, Team::ATTRIBUTE);
+            let params = ListParams::default().labels(&labels).limit(PAGE);
             let mut pages = std::pin::pin!(pages(api_of::<Lease>(&self.store, namespace), params));
             while let Some(page) = pages.next().await {
                 claims.extend(page?.into_iter().map(|lease| {
@@ -205,7 +206,7 @@ impl Names {
         let claims = Claims::<K>::new(self.store.client(), tenant);
         let verdict =
             |owner| Verdict { generation: object.meta().generation, attribute: K::ATTRIBUTE, owner };
-        match claims.settle(value, id).await? {
+        match claims.settle(&About::Name, value, id).await? {
             Owner::It => {
                 self.release::<K>(named, Some(value)).await;
                 if !is_receivers(&object) {

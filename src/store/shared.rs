@@ -1,9 +1,10 @@
 //! Values that must be unique and are not, as several had them before the tenant said so.
 //!
-//! Such a value is not taken from anybody, and whoever has it may keep it through every other change. Nobody new gets one
-//! that is claimed. How many there are is for people to see, who alone can tell whose it is.
+//! Such a value is not taken from anybody, and whoever has it may keep it through every other change. Nobody new gets it,
+//! as the leader claims it for the first of them ([`super::values`]). How many there are is for people to see, who alone
+//! can tell whose it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{directory::Directory, rules::TenantRules, searched, tenant::TenantKey, view::Found};
 use crate::scim::{Document, rules::Unique};
@@ -33,15 +34,25 @@ impl Directory {
         unique: &Unique,
         all: impl Iterator<Item = Found>,
     ) -> SharedValues {
-        let name = unique.top_level();
         let mut owners: HashMap<String, usize> = HashMap::new();
         for found in all {
-            let Some(value) = searched::value(self, tenant, &found, name) else { continue };
-            for value in unique.values(&Document::from_iter([(name.to_owned(), value)])) {
+            for value in values(self, tenant, unique, &found) {
                 *owners.entry(value).or_default() += 1;
             }
         }
         let values = owners.values().filter(|owners| **owners > 1).count();
         SharedValues { attribute: unique.path().to_owned(), values }
     }
+}
+
+/// The values that a resource has of a unique attribute, in the form in which they are compared.
+pub(super) fn values(
+    directory: &Directory,
+    tenant: &TenantKey,
+    unique: &Unique,
+    found: &Found,
+) -> BTreeSet<String> {
+    let name = unique.top_level();
+    let value = searched::value(directory, tenant, found, name);
+    value.map(|it| unique.values(&Document::from_iter([(name.to_owned(), it)]))).unwrap_or_default()
 }

@@ -7,26 +7,25 @@
 //! Versions only go forward, as in the directory: a tenant may also come from a look at it (`tenant_look`), before
 //! or after the watch shows the same.
 
+mod known;
+
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, Ordering},
-    },
+    collections::HashSet,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic::Ordering},
 };
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, watch};
 
+use self::known::{Known, KnownTenant, News};
 use super::{
     TenantKey, TenantRules,
     dialects::Dialects,
-    directory::version,
     tenant_look::{Looks, Source},
     token::Token,
 };
-use crate::api::{ScimTenant, TokenScope, TokenSpec, TokenStatus};
+use crate::api::{ScimTenant, TokenSpec};
 
 /// What a request may do, once its token has been recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +53,8 @@ pub struct Tenants {
     known: RwLock<Known>,
     used: Notify,
     suspensions: Notify,
+    /// A tenant calls other attributes unique than before.
+    unique: Notify,
     dialects: Dialects,
     lists_missing: watch::Sender<usize>,
     /// Where tenants can be looked at; known once they are followed.
@@ -68,6 +69,7 @@ impl Default for Tenants {
             known: RwLock::default(),
             used: Notify::new(),
             suspensions: Notify::new(),
+            unique: Notify::new(),
             dialects: Dialects::default(),
             lists_missing: watch::Sender::new(1),
             source: OnceLock::new(),
@@ -89,37 +91,6 @@ pub struct Use {
 
 /// How far the status may lag behind the last use: a status that followed every request would be written as often.
 pub const USE_GRANULARITY_SECONDS: i64 = 300;
-
-/// `KnownToken::last_used` before the first use.
-const NEVER: i64 = i64::MIN;
-
-/// What has been heard of tenants.
-#[derive(Debug, Default)]
-struct Known {
-    tenants: HashMap<TenantKey, KnownTenant>,
-    /// How often a tenant was forgotten. What was read before that may be of one that is gone.
-    forgotten: u64,
-}
-
-#[derive(Debug, Default)]
-struct KnownTenant {
-    version: u64,
-    suspended: bool,
-    tokens: Vec<KnownToken>,
-}
-
-#[derive(Debug)]
-struct KnownToken {
-    hash: String,
-    expires_at: Option<Timestamp>,
-    access: Access,
-    /// What the status says, in seconds; `NEVER` for a token without a row of its own: a rotated one.
-    recorded: i64,
-    /// When it was last used here, in seconds. Survives a change of the tenant. Nobody orders anything by it.
-    last_used: Arc<AtomicI64>,
-    /// A rotated token's uses are not recorded: `lastUsedAt` is about the token that replaced it.
-    current: bool,
-}
 
 impl Tenants {
     /// Checks a bearer token against the hashes in the tenant's status; `None` for every kind of failure alike.
@@ -151,9 +122,8 @@ impl Tenants {
         if tenant.metadata.deletion_timestamp.is_none() {
             self.dialects.apply(&key, tenant);
         }
-        if self.write().apply(&key, tenant) {
-            self.suspensions.notify_one();
-        }
+        let news = self.write().apply(&key, tenant);
+        self.tell(news);
     }
 
     /// Takes over a tenant that was read on its own; `forgotten` is [`Self::forgotten`] from before the reading. A
@@ -162,9 +132,18 @@ impl Tenants {
         let mut known = self.write();
         if known.forgotten == forgotten
             && let Some(key) = key(tenant)
-            && known.apply(&key, tenant)
         {
+            let news = known.apply(&key, tenant);
+            self.tell(news);
+        }
+    }
+
+    fn tell(&self, News { suspension, unique }: News) {
+        if suspension {
             self.suspensions.notify_one();
+        }
+        if unique {
+            self.unique.notify_one();
         }
     }
 
@@ -176,8 +155,19 @@ impl Tenants {
     /// What a tenant asks of what is written. Whoever may write has a token, and so a tenant with rules is known.
     pub fn rules(&self, key: &TenantKey) -> Arc<TenantRules> {
         let known = self.read();
-        let token = known.tenants.get(key).and_then(|tenant| tenant.tokens.first());
-        token.map(|token| Arc::clone(&token.access.rules)).unwrap_or_default()
+        known.tenants.get(key).and_then(KnownTenant::rules).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// The tenants that call attributes unique, and their rules.
+    pub fn with_unique(&self) -> Vec<(TenantKey, Arc<TenantRules>)> {
+        let known = self.read();
+        let with = known.tenants.iter().filter(|(_, tenant)| tenant.unique().any(|_| true));
+        with.filter_map(|(key, tenant)| Some((key.clone(), Arc::clone(tenant.rules()?)))).collect()
+    }
+
+    /// Resolves once a tenant called other attributes unique since the last call. For one caller at a time.
+    pub async fn wait_for_unique(&self) {
+        self.unique.notified().await;
     }
 
     /// Forgets a tenant; its tokens stop working.
@@ -267,31 +257,6 @@ impl Tenants {
     }
 }
 
-impl Known {
-    /// Says whether the tenant was suspended or resumed by it.
-    fn apply(&mut self, key: &TenantKey, tenant: &ScimTenant) -> bool {
-        let known = self.tenants.entry(key.clone()).or_default();
-        let version = version(tenant);
-        if version < known.version {
-            return false;
-        }
-        let leaving = tenant.metadata.deletion_timestamp.is_some();
-        let tokens = if leaving { Vec::new() } else { known_tokens(key, tenant, &known.tokens) };
-        let (before, suspended) = (known.suspended, tenant.spec.suspend && !leaving);
-        *known = KnownTenant { version, suspended, tokens };
-        before != suspended
-    }
-}
-
-impl KnownToken {
-    /// The first use is shown at once; later ones coarsely.
-    fn is_due(&self) -> bool {
-        let used = self.last_used.load(Ordering::Relaxed);
-        let shown_until = self.recorded.saturating_add(USE_GRANULARITY_SECONDS);
-        self.current && used != NEVER && (self.recorded == NEVER || used >= shown_until)
-    }
-}
-
 /// The tokens that `spec` asks for: those it lists, or one named `default` that may do everything.
 pub fn token_specs(tenant: &ScimTenant) -> Vec<TokenSpec> {
     if tenant.spec.tokens.is_empty() {
@@ -304,52 +269,6 @@ pub fn token_specs(tenant: &ScimTenant) -> Vec<TokenSpec> {
 /// The key of a tenant; every object that the API server shows has one.
 pub fn key(tenant: &ScimTenant) -> Option<TenantKey> {
     Some(TenantKey::new(tenant.metadata.namespace.as_deref()?, tenant.metadata.name.as_deref()?))
-}
-
-fn known_tokens(key: &TenantKey, tenant: &ScimTenant, before: &[KnownToken]) -> Vec<KnownToken> {
-    let rows = tenant.status.as_ref().map(|status| status.tokens.as_slice()).unwrap_or_default();
-    let specs = token_specs(tenant);
-    // Statuses change often, rules seldom: they are made once for each change of them.
-    let rules = TenantRules::of(&tenant.spec, before.first().map(|token| &token.access.rules));
-    rows.iter()
-        .filter_map(|row| Some((row, specs.iter().find(|spec| spec.name == row.name)?)))
-        .flat_map(|(row, spec)| {
-            let access = access(key, spec, tenant.spec.suspend, &rules);
-            let previous = row.previous.iter().map(|old| (&old.hash, old.expires_at.as_ref(), false));
-            std::iter::once((&row.hash, row.expires_at.as_ref(), true)).chain(previous).map(
-                move |(hash, expires_at, current)| KnownToken {
-                    hash: hash.clone(),
-                    expires_at: expires_at.map(|time| time.0),
-                    access: access.clone(),
-                    recorded: recorded(row, current),
-                    last_used: last_used(before, hash),
-                    current,
-                },
-            )
-        })
-        .collect()
-}
-
-fn access(key: &TenantKey, spec: &TokenSpec, suspended: bool, rules: &Arc<TenantRules>) -> Access {
-    let may = |scope| spec.scope.is_empty() || spec.scope.contains(&scope);
-    Access {
-        tenant: key.clone(),
-        token: spec.name.as_str().into(),
-        users: may(TokenScope::Users),
-        groups: may(TokenScope::Groups),
-        read_only: spec.read_only,
-        suspended,
-        rules: Arc::clone(rules),
-    }
-}
-
-fn recorded(row: &TokenStatus, current: bool) -> i64 {
-    row.last_used_at.as_ref().filter(|_| current).map_or(NEVER, |time| time.0.as_second())
-}
-
-fn last_used(before: &[KnownToken], hash: &str) -> Arc<AtomicI64> {
-    let same = before.iter().find(|token| token.hash == hash);
-    same.map_or_else(|| Arc::new(AtomicI64::new(NEVER)), |token| Arc::clone(&token.last_used))
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ impl Store {
         Ok(())
     }
 
-    /// E-mail addresses from before they had to be unique have no claim, nor have those of declared users; an index
-    /// knows who has them. It may be late, so whoever seems to have one is looked at.
+    /// E-mail addresses from before they had to be unique have no claim until the leader has made one, nor have those of
+    /// declared users; an index knows who has them. It may be late, so whoever seems to have one is looked at.
     async fn check_unclaimed<K: Claimant>(
         &self,
         tenant: &TenantKey,

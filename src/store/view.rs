@@ -273,6 +273,22 @@ impl Found {
         }
     }
 
+    /// SCIM `meta.created`.
+    pub(super) fn created(&self) -> Option<Timestamp> {
+        match self {
+            Self::User(user) => user.created(),
+            Self::Team(team) => team.created(),
+        }
+    }
+
+    /// Whether it is the identity provider's.
+    pub(super) fn is_receivers(&self) -> bool {
+        match self {
+            Self::User(user) => user.is_receivers(),
+            Self::Team(team) => is_receivers(team.outline()),
+        }
+    }
+
     /// What the order of creation compares: ids are ordered by time, and two kinds may share one.
     pub(super) fn order(&self) -> (&str, u8) {
         match self {

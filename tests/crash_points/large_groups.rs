@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Enough for four slices.
-const PEOPLE: usize = 4_010;
+pub const PEOPLE: usize = 4_010;
 
 /// So many are in one slice, and not in the Team itself.
 const FEW: usize = 300;
@@ -25,15 +25,15 @@ const MANY: usize = 2_100;
 
 /// A large group.
 pub struct Group {
-    id: String,
+    pub id: String,
     name: String,
 }
 
 /// The users who are members of large groups.
-pub async fn people(lane: &crate::lane::Lane) -> Arc<[String]> {
+pub async fn people(lane: &crate::lane::Lane, count: usize) -> Arc<[String]> {
     let site = &lane.site;
     let created =
-        stream::iter(0..PEOPLE).map(|number| async move { site.person(&format!("p{number}")).await });
+        stream::iter(0..count).map(|number| async move { site.person(&format!("p{number}")).await });
     created.buffer_unordered(16).collect::<Vec<_>>().await.into()
 }
 
@@ -101,16 +101,16 @@ impl Operation for Shrink {
     }
 }
 
-fn set(people: &[String]) -> BTreeSet<String> {
+pub fn set(people: &[String]) -> BTreeSet<String> {
     people.iter().cloned().collect()
 }
 
-async fn new_group(site: &Site, name: String, members: &[String]) -> Group {
+pub async fn new_group(site: &Site, name: String, members: &[String]) -> Group {
     let id = site.create("/Groups", group(&name, members)).await;
     Group { id, name }
 }
 
-async fn change(site: &Site, group: &Group, operations: &Value) {
+pub async fn change(site: &Site, group: &Group, operations: &Value) {
     let (status, answer) =
         site.push(Method::PATCH, &format!("/Groups/{}", group.id), patch(operations)).await;
     assert!(matches!(status, 200 | 204), "{status} {answer}");
@@ -118,9 +118,9 @@ async fn change(site: &Site, group: &Group, operations: &Value) {
 
 /// Waits until there are the slices that the Team names, and no others. After a crash there may be others, which are
 /// swept later.
-async fn until_slices(site: &Site, group: &Group, expected: usize) {
+pub async fn until_slices(site: &Site, group: &Group, expected: usize) {
     let team: Team = site.api().get(&group.id).await.unwrap();
-    assert_eq!(team.spec.membership.slices.len(), expected);
+    assert_eq!(team.spec.membership.slice_names().count(), expected);
     let labels = format!("{}={}", names::LABEL_TEAM, group.id);
     eventually("old slices are gone", || async {
         let there = site.all::<MembershipSlice>(&labels).await.len();
@@ -129,12 +129,16 @@ async fn until_slices(site: &Site, group: &Group, expected: usize) {
     .await;
 }
 
-/// The group can still be changed and deleted, and its name be used again.
-async fn farewell(site: &Site, group: &Group, member: &str) {
+/// The group can still be changed and deleted, with its slices, and its name be used again.
+pub async fn farewell(site: &Site, group: &Group, member: &str) {
     let remove = json!([{"op": "remove", "path": format!("members[value eq \"{member}\"]")}]);
     change(site, group, &remove).await;
     assert!(!site.members(&group.id).await.contains(member));
+    let team: Team = site.api().get(&group.id).await.unwrap();
     site.delete(&format!("/Groups/{}", group.id)).await;
     site.is_free("/Groups", "displayName", &group.name).await;
     site.until_gone::<Team>(&group.id).await;
+    for slice in team.spec.membership.slice_names().filter(|name| !name.is_empty()) {
+        site.until_gone::<MembershipSlice>(slice).await;
+    }
 }

@@ -22,10 +22,12 @@ mod lane;
 mod large_groups;
 mod leftovers;
 mod sweep;
+mod tails;
 mod users;
 
 use lane::Lane;
 use sweep::everywhere;
+use tails::Told;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_after_any_write_leaves_every_user_whole() {
@@ -46,9 +48,24 @@ async fn a_crash_after_any_write_leaves_every_group_whole() {
         alone(|lane| everywhere(lane, groups::Rename)),
         alone(|lane| everywhere(lane, groups::Delete)),
         alone(async |lane| {
-            let people = large_groups::people(&lane).await;
+            let people = large_groups::people(&lane, large_groups::PEOPLE).await;
             let lane = everywhere(lane, large_groups::Grow(people.clone())).await;
             everywhere(lane, large_groups::Shrink(people)).await
+        }),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_after_any_write_leaves_every_long_tail_whole() {
+    tokio::join!(
+        alone(async |lane| {
+            let people = large_groups::people(&lane, tails::PEOPLE).await;
+            let lane = everywhere(lane, Told(tails::Overflow(people.clone()))).await;
+            everywhere(lane, Told(tails::Fold(people))).await
+        }),
+        alone(async |lane| {
+            let people = large_groups::people(&lane, tails::FEW).await;
+            everywhere(lane, Told(tails::Cross(people))).await
         }),
     );
 }

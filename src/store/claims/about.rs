@@ -104,7 +104,7 @@ impl About {
     }
 
     /// The name keeps the value itself out of object names and logs; 160 bits of SHA-256 don't collide.
-    pub(super) fn claim<K: Claimant>(&self, tenant: &TenantKey, comparable: &str) -> String {
+    pub(in crate::store) fn claim<K: Claimant>(&self, tenant: &TenantKey, comparable: &str) -> String {
         let digest = Sha256::new()
             .chain_update(tenant.name.as_bytes())
             .chain_update([0])

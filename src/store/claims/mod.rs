@@ -21,7 +21,6 @@ use kube::{Api, Client, ResourceExt};
 use self::{
     calls::{Teller, about_of},
     lease::{holder_of, version_of},
-    moves::claims_of,
     protocol::{Acquire, Acquired, Answer, Ask, Machine, Next, Orphan, Outcome, Retire, Text},
 };
 use super::{
@@ -35,7 +34,7 @@ use super::{
 pub(super) use self::{
     about::{About, claim_of},
     calls::{PutError, answer_of, look_at},
-    moves::Moves,
+    moves::{Moves, claims_of},
 };
 use crate::scim::rules::Unique;
 
@@ -44,7 +43,7 @@ use crate::scim::rules::Unique;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often it is looked at meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The claims of one kind of object in one tenant.
 #[derive(Clone, Debug)]
@@ -97,9 +96,9 @@ impl<K: Claimant> Claims<K> {
         &self.holders
     }
 
-    /// The name of the claim on a name.
-    fn on(&self, value: &str) -> Text {
-        About::Name.claim::<K>(&self.tenant, &About::Name.comparable(value)).into()
+    /// The name of the claim on a value.
+    fn on(&self, about: &About, value: &str) -> Text {
+        about.claim::<K>(&self.tenant, &about.comparable(value)).into()
     }
 
     /// Makes one attempt to write an object: `put` writes it, and `is_ours` recognises it if the answer to its creation
@@ -203,12 +202,13 @@ impl<K: Claimant> Claims<K> {
 
     /// Makes sure that `id`, an object that exists and uses `value`, has the claim on it, whoever wrote it. Writes
     /// nothing if it has; tells who has it instead if somebody else uses the value.
-    pub(super) async fn settle(&self, value: &str, id: &str) -> Result<Owner, StoreError> {
-        let claim = self.on(value);
+    pub(super) async fn settle(&self, about: &About, value: &str, id: &str) -> Result<Owner, StoreError> {
+        let claim = self.on(about, value);
         if self.holder(&claim).await?.as_deref() == Some(id) {
             return Ok(Owner::It);
         }
-        let mut teller = Teller::new(&[]);
+        let about = [(claim.clone(), about.clone())];
+        let mut teller = Teller::new(&about);
         let mut acquire = Acquire::new(claim.clone(), id.into());
         let acquired = loop {
             match acquire.next() {
@@ -223,9 +223,11 @@ impl<K: Claimant> Claims<K> {
         }
     }
 
-    /// Deletes the claim of `value`, if `id` holds it: an object that is gone, or doesn't use the value.
+    /// Deletes the claim on the name `value`, if `id` holds it: an object that is gone, or doesn't use the value.
     pub(super) async fn release(&self, value: &str, id: &str) {
-        if let Err(error) = self.advance(Retire::claim_alone(id.into(), self.on(value)), &[]).await {
+        if let Err(error) =
+            self.advance(Retire::claim_alone(id.into(), self.on(&About::Name, value)), &[]).await
+        {
             tracing::warn!(%error, "could not release a claim; it will be swept later");
         }
     }

@@ -52,7 +52,11 @@ impl Moves {
 }
 
 /// All claims that an object should have, in the order in which everybody gets them: by attribute, then by value.
-pub(super) fn claims_of<K: Claimant>(tenant: &TenantKey, unique: &[Unique], object: &K) -> Vec<Claim> {
+pub(in crate::store) fn claims_of<K: Claimant>(
+    tenant: &TenantKey,
+    unique: &[Unique],
+    object: &K,
+) -> Vec<Claim> {
     let mut claims =
         vec![Claim::new::<K>(tenant, About::Name, About::Name.comparable(object.unique_value()))];
     if unique.is_empty() {

@@ -1,7 +1,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
-use crate::api::{PreviousToken, ScimTenantSpec, ScimTenantStatus};
+use crate::api::{PreviousToken, ScimTenantSpec, ScimTenantStatus, TokenScope, TokenStatus};
 
 const NOW: i64 = 1_800_000_000;
 
