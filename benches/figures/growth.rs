@@ -1,5 +1,6 @@
 //! How cost grows: the same requests to a tenant of 1,000 and to the large one, and to a team of 10 and to the large one,
-//! in turns, so that whatever else the machine does meets both.
+//! in turns, so that whatever else the machine does meets both. And the same to those 1,000 before anybody else is there,
+//! because what grows with the whole installation is on both sides of the others.
 
 use std::time::{Duration, Instant};
 
@@ -32,41 +33,60 @@ struct Side<'a> {
     tenant: &'a Tenant,
     people: &'a [String],
     number: usize,
+    /// The number of the first that it creates.
+    first: usize,
+}
+
+/// The tenant of 1,000, and how long its requests took while there was nobody else.
+pub struct Few {
+    tenant: Tenant,
+    people: Vec<String>,
+    alone: [Duration; 3],
+}
+
+/// What is asked of both tenants: what it is called, the status of its answer, and the request.
+type Figure = (&'static str, u16, fn(&Side<'_>, usize) -> Ask);
+const FIGURES: [Figure; 3] =
+    [("read by id", 200, read), ("equality filter", 200, find), ("create", 201, create)];
+
+/// The numbers of those who are created while there is nobody else, and later.
+const FIRST_ALONE: usize = 1_500_000;
+const FIRST: usize = 1_000_000;
+
+/// Before everybody is there.
+pub async fn begin(system: &System) -> Result<Few, Failure> {
+    let tenant = system.tenant("small").await?;
+    tenant.create(0..Size::SMALL.people).await?;
+    let people = tenant.ids("/Users").await?;
+    tenant.create_teams(&Size::SMALL, &people).await?;
+    let mut alone = [Duration::ZERO; 3];
+    let side = [Side { tenant: &tenant, people: &people, number: people.len(), first: FIRST_ALONE }];
+    for ((_, status, ask), alone) in FIGURES.into_iter().zip(&mut alone) {
+        [*alone] = turns_by(&side, status, ask, |side| side.tenant).await?;
+    }
+    Ok(Few { tenant, people, alone })
 }
 
 /// With everybody there. `teams` has the large one first.
 pub async fn measure(
     table: &mut Table,
     system: &System,
+    few: &Few,
     tenant: &Tenant,
     people: &[String],
     teams: &[String],
 ) -> Result<(), Failure> {
-    let small = system.tenant("small").await?;
-    small.create(0..Size::SMALL.people).await?;
-    let few = small.ids("/Users").await?;
-    small.create_teams(&Size::SMALL, &few).await?;
-    let (large, total) = (people.len(), people.len());
-    let sides =
-        [Side { tenant: &small, people: &few, number: few.len() }, Side { tenant, people, number: large }];
-    let of = format!("{total} users, of {}", few.len());
-    let each = |table: &mut Table, figure: &str, [few, many]: [Duration; 2]| {
-        table.within_times(&format!("{figure}: {of}"), MOST, many, few);
-    };
-
-    let read = |side: &Side<'_>, it: usize| {
-        let id = &side.people[it * 7919 % side.people.len()];
-        side.tenant.ask("GET", &format!("/Users/{id}"), "")
-    };
-    each(table, "read by id", turns(&sides, 200, read).await?);
-    let find = |side: &Side<'_>, it: usize| {
-        let number = it * 7919 % side.number;
-        let path = format!("/Users?filter=userName%20eq%20%22person{number}@example.com%22");
-        side.tenant.ask("GET", &path, "")
-    };
-    each(table, "equality filter", turns(&sides, 200, find).await?);
-    let create = |side: &Side<'_>, it: usize| side.tenant.ask("POST", "/Users", person(1_000_000 + it));
-    each(table, "create", turns(&sides, 201, create).await?);
+    let number = few.people.len();
+    let sides = [
+        Side { tenant: &few.tenant, people: &few.people, number, first: FIRST },
+        Side { tenant, people, number: people.len(), first: FIRST },
+    ];
+    for ((figure, status, ask), alone) in FIGURES.into_iter().zip(few.alone) {
+        let [beside, many] = turns_by(&sides, status, ask, |side| side.tenant).await?;
+        let figure = format!("{figure}: {} users,", people.len());
+        table.within_times(&format!("{figure} a tenant of {number} beside them"), MOST, many, beside);
+        table.within_times(&format!("{figure} {number} without them"), MOST, many, alone);
+    }
 
     let team = json!({ "displayName": "Ten" });
     let (status, body) = tenant.server.once(tenant.ask("POST", "/Groups", team.to_string())).await?;
@@ -139,22 +159,29 @@ async fn pages(table: &mut Table, tenant: &Tenant, people: usize) -> Result<(), 
     Ok(())
 }
 
-async fn turns(
-    sides: &[Side<'_>; 2],
-    status: u16,
-    ask: impl Fn(&Side<'_>, usize) -> Ask + Sync,
-) -> Result<[Duration; 2], Failure> {
-    turns_by(sides, status, ask, |side| side.tenant).await
+fn read(side: &Side<'_>, it: usize) -> Ask {
+    let id = &side.people[it * 7919 % side.people.len()];
+    side.tenant.ask("GET", &format!("/Users/{id}"), "")
+}
+
+fn find(side: &Side<'_>, it: usize) -> Ask {
+    let number = it * 7919 % side.number;
+    let path = format!("/Users?filter=userName%20eq%20%22person{number}@example.com%22");
+    side.tenant.ask("GET", &path, "")
+}
+
+fn create(side: &Side<'_>, it: usize) -> Ask {
+    side.tenant.ask("POST", "/Users", person(side.first + it))
 }
 
 /// The median of each side's medians.
-async fn turns_by<'s, S: Sync>(
-    sides: &'s [S; 2],
+async fn turns_by<'s, S: Sync, const N: usize>(
+    sides: &'s [S; N],
     status: u16,
     ask: impl Fn(&S, usize) -> Ask + Sync,
     tenant: impl Fn(&'s S) -> &'s Tenant,
-) -> Result<[Duration; 2], Failure> {
-    let mut took = [Vec::new(), Vec::new()];
+) -> Result<[Duration; N], Failure> {
+    let mut took = [const { Vec::new() }; N];
     for round in 0..ROUNDS {
         for (side, took) in sides.iter().zip(&mut took) {
             let ask = |it| ask(side, round * REQUESTS + it);
@@ -165,7 +192,7 @@ async fn turns_by<'s, S: Sync>(
     Ok(medians(took))
 }
 
-fn medians(took: [Vec<Duration>; 2]) -> [Duration; 2] {
+fn medians<const N: usize>(took: [Vec<Duration>; N]) -> [Duration; N] {
     took.map(|mut took| {
         took.sort_unstable();
         took[took.len() / 2]

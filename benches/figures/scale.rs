@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 use crate::{
-    access, coalesce, delete, fair, growth,
+    access, coalesce, delete, fair,
+    growth::{self, Few},
     load::Failure,
     memory::{self, Empty},
     mixed,
@@ -37,6 +38,7 @@ async fn run(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
     let mut system = System::start().await?;
     let tenant = system.tenant("okta").await?;
     table.end("the system starts");
+    let few = if selection.has("growth") { Some(growth::begin(&system).await?) } else { None };
     let empty = if selection.has("memory") { Some(memory::empty(&system).await?) } else { None };
     load_people(table, &tenant, &size).await?;
     table.end("everybody is loaded");
@@ -45,7 +47,7 @@ async fn run(table: &mut Table, selection: &Selection) -> Result<(), Failure> {
         table.end("rivals, reads");
     }
     if TOGETHER.iter().any(|group| selection.has(group)) {
-        with_teams(table, selection, &mut system, &tenant, empty).await?;
+        with_teams(table, selection, &mut system, &tenant, (empty, few)).await?;
     }
     if selection.has(ALONE) {
         rivals::creates(table, selection, &tenant, size.people).await?;
@@ -59,7 +61,7 @@ async fn with_teams(
     selection: &Selection,
     system: &mut System,
     tenant: &Tenant,
-    empty: Option<Empty>,
+    (empty, few): (Option<Empty>, Option<Few>),
 ) -> Result<(), Failure> {
     let size = size(selection);
     let (people, teams) = load_teams(table, tenant, &size).await?;
@@ -89,8 +91,8 @@ async fn with_teams(
         fair::measure(table, system, tenant, (&people, &teams), selection.full).await?;
         table.end("fair");
     }
-    if selection.has("growth") {
-        growth::measure(table, system, tenant, &people, &teams).await?;
+    if let Some(few) = few {
+        growth::measure(table, system, &few, tenant, &people, &teams).await?;
         table.end("growth");
     }
     if selection.has("throughput") {
