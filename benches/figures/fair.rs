@@ -8,7 +8,8 @@
 //! enough to flood. The flood waits for answers, as any client does that has only so many connections: what a server lets
 //! wait, it is not asked again meanwhile.
 //!
-//! How much of a ratio is chance is seen from the turns alone: their second halves are compared with their first.
+//! How much of a ratio is chance is seen from the turns alone: their second halves are compared with their first. It is
+//! much, as the slowest of a hundred reads waits for a processor, and few seconds have few of them.
 
 use std::{fs, thread, time::Duration};
 
@@ -40,10 +41,9 @@ const FIRST: usize = 4_000_000;
 /// The beginning of each turn, which is told apart: a flood opens its connections in it, and is found out.
 const LEAD: Duration = Duration::from_secs(2);
 
-/// How often they take turns, and for how many seconds after it, in the full form and in the quick one. Until a tenant
-/// is no longer taken for one that floods, ten seconds pass.
+/// How often they take turns, and for how many seconds after it, in the full form and in the quick one.
 const FULL: (usize, u64) = (8, 12);
-const QUICK: (usize, u64) = (3, 8);
+const QUICK: (usize, u64) = (3, 6);
 
 /// What was seen of the load in one of its surroundings.
 #[derive(Default)]
@@ -96,10 +96,10 @@ pub async fn measure(
             // A collection of its garbage takes an API server with 100,000 users seconds, in whosever turn it comes.
             collect_garbage(&system.client).await?;
             let before = Work::so_far(system)?;
-            let lead = if flood.is_some() { LEAD } else { (LEAD + time) / 2 };
+            let [lead, rest] = if flood.is_some() { [LEAD, time] } else { [(LEAD + time) / 2; 2] };
             let flood = flood.clone().map(|flood| flood.start(LEAD + time));
             phase.begun.push(mixed::load(tenant, people, teams, first, lead).await?);
-            phase.seen.push(mixed::load(tenant, people, teams, first + 50_000, LEAD + time - lead).await?);
+            phase.seen.push(mixed::load(tenant, people, teams, first + 50_000, rest).await?);
             phase.work.add_since(before, system)?;
             if let Some(flood) = flood {
                 let (answers, worked) = flood.await??;
