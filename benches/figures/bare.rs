@@ -1,11 +1,7 @@
 //! A bare client that makes the writes of the mixed load straight to the API server, as many a second, where nobody
 //! watches. What it waits for, the machine and the API server take; only what we take longer is ours.
 
-use std::{
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::{ops::Range, time::Duration};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -18,6 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     load::Failure,
+    pace::Pace,
     system::{BARE, System},
 };
 
@@ -69,19 +66,18 @@ impl Bare {
         rate: f64,
         numbers: Range<usize>,
     ) -> Result<Vec<Duration>, Failure> {
-        let (next, started) = (AtomicUsize::new(0), Instant::now());
+        let pace = Mutex::new(Pace::new(rate, numbers.len())?);
         let lanes = (0..connections).map(|_| async {
             let mut took = Vec::new();
             loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let number = place / 4 * 10 + 6 + place % 4;
-                if number >= numbers.len() {
+                // Locked for this statement alone.
+                let Some((number, due)) = pace.lock().await.next().await? else {
                     return Ok::<_, Failure>(took);
+                };
+                if number % 10 >= 6 {
+                    self.write(numbers.start + number).await?;
+                    took.push(due.elapsed());
                 }
-                let due = started + Duration::from_secs_f64(number as f64 / rate);
-                tokio::time::sleep_until(due.into()).await;
-                self.write(numbers.start + number).await?;
-                took.push(due.elapsed());
             }
         });
         Ok(try_join_all(lanes).await?.into_iter().flatten().collect())

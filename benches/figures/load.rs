@@ -4,6 +4,7 @@
 //! Ours and every rival are asked by this one, with the same requests, in one run.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -12,8 +13,9 @@ use std::{
 use futures::future::try_join_all;
 use http::StatusCode;
 use hyper::body::Bytes;
+use tokio::{sync::Mutex, time::timeout};
 
-use crate::connection::Connection;
+use crate::{connection::Connection, pace::Pace};
 
 /// What goes wrong with a load at all; a status is not an error here.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -47,6 +49,8 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Paced {
     pub number: usize,
+    /// How long after its time it was sent.
+    pub late: Duration,
     pub took: Duration,
     pub status: u16,
 }
@@ -74,8 +78,8 @@ impl Server {
     }
 
     /// Asks `count` requests at `rate` a second: each is due at its time, whatever became of those before it, and how
-    /// long it took counts from then. Too few `connections` make it late, which shows; what has not been asked after
-    /// `at_most` is left out.
+    /// long it took counts from then. Too few `connections` make it late, which shows. After `at_most` it hangs up; what
+    /// was not answered by then is left out.
     pub async fn paced(
         &self,
         connections: usize,
@@ -83,24 +87,26 @@ impl Server {
         (count, at_most): (usize, Duration),
         ask: impl Fn(usize) -> Ask + Sync,
     ) -> Result<Vec<Paced>, Failure> {
-        let (next, started) = (AtomicUsize::new(0), Instant::now());
+        let (pace, answers) = (Mutex::new(Pace::new(rate, count)?), RefCell::new(Vec::new()));
         let lanes = (0..connections).map(|_| async {
-            let (mut connection, mut answers) = (Connection::to(self).await?, Vec::new());
+            let mut connection = Connection::to(self).await?;
             loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count || started.elapsed() >= at_most {
-                    return Ok::<_, Failure>(answers);
-                }
-                let due = started + Duration::from_secs_f64(number as f64 / rate);
-                tokio::time::sleep_until(due.into()).await;
+                // Locked for this statement alone: the next lane waits for its request while this one asks.
+                let Some((number, due)) = pace.lock().await.next().await? else {
+                    return Ok::<_, Failure>(());
+                };
+                let late = due.elapsed();
                 if connection.is_closed() {
                     connection = Connection::to(self).await?;
                 }
-                let status = connection.send(&ask(number)).await?;
-                answers.push(Paced { number, took: due.elapsed(), status: status.as_u16() });
+                let status = connection.send(&ask(number)).await?.as_u16();
+                answers.borrow_mut().push(Paced { number, late, took: due.elapsed(), status });
             }
         });
-        Ok(try_join_all(lanes).await?.into_iter().flatten().collect())
+        if let Ok(ended) = timeout(at_most, try_join_all(lanes)).await {
+            ended?;
+        }
+        Ok(answers.into_inner())
     }
 
     /// One request on a connection of its own, with its answer.

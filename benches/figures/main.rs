@@ -24,6 +24,7 @@ mod load;
 mod memory;
 mod million;
 mod mixed;
+mod pace;
 mod people;
 mod protocol;
 mod rivals;
