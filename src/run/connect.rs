@@ -5,11 +5,15 @@
 //! deletes the slices that the stored object needs. Only who made a request knows what a second attempt means, so no
 //! answer but 429 is hidden from them: the API server says that before it does anything.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{Request, Response, StatusCode, header};
-use kube::{Client, Config, client::Body};
-use tower::{BoxError, service_fn};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder},
+};
+use tokio::sync::Mutex;
+use tower::{BoxError, Service, ServiceExt, layer::layer_fn, service_fn};
 
 use super::start::StartError;
 
@@ -28,24 +32,37 @@ pub(super) async fn connect() -> Result<Client, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
     config.default_retry = false;
-    Ok(patient(&Client::try_from(config).map_err(StartError::Client)?))
+    let builder = ClientBuilder::try_from(config).map_err(StartError::Client)?;
+    Ok(builder.with_layer(&layer_fn(patient)).build())
 }
 
-/// The same client, which waits when the API server is busy.
-fn patient(client: &Client) -> Client {
-    let inner = client.clone();
-    let service = service_fn(move |request: Request<Body>| {
-        let inner = inner.clone();
+/// The same service, which waits when the API server is busy.
+///
+/// It is below the client rather than around it: each client has every request go through a task of its own.
+fn patient<S, B>(
+    inner: S,
+) -> impl Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send> + Send
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send> + Send + 'static,
+    B: Send + 'static,
+{
+    let inner = Arc::new(Mutex::new(inner));
+    service_fn(move |request: Request<Body>| {
+        let inner = Arc::clone(&inner);
         async move { send(&inner, request).await }
-    });
-    Client::new(service, client.default_namespace())
+    })
 }
 
-async fn send(client: &Client, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+async fn send<S, B>(inner: &Mutex<S>, mut request: Request<Body>) -> Result<Response<B>, BoxError>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+{
     let mut waits = (0..REPEATS).map(|repeat| FIRST_WAIT * 2_u32.pow(repeat));
     loop {
         let again = copy(&request);
-        let answer = client.send(request).await?;
+        // Locked until the request is under way, not until it is answered.
+        let answer = inner.lock().await.ready().await?.call(request);
+        let answer = answer.await?;
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(answer);
         }
@@ -56,7 +73,7 @@ async fn send(client: &Client, mut request: Request<Body>) -> Result<Response<Bo
 }
 
 /// How long the API server asks us to wait.
-fn asked_wait(answer: &Response<Body>) -> Option<Duration> {
+fn asked_wait<B>(answer: &Response<B>) -> Option<Duration> {
     let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
@@ -73,10 +90,7 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -90,7 +104,7 @@ mod tests {
                 async move { Ok::<_, BoxError>(Response::builder().status(status).body(Body::empty()).unwrap()) }
             }
         });
-        let client = patient(&Client::new(server, "default"));
+        let client = Client::new(patient(server), "default");
         let answer = client.send(Request::new(Body::from(b"{}".to_vec()))).await.unwrap();
         (answer.status().as_u16(), came.load(Ordering::Relaxed))
     }
