@@ -77,6 +77,8 @@ fn place(number: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     fn teams_of(memberships: &Memberships, member: &str) -> Vec<String> {
@@ -90,8 +92,8 @@ mod tests {
         let mut memberships = Memberships::default();
         let [ada, grace, one, two]: [Id; 4] = ["ada", "grace", "one", "two"].map(Id::from);
         memberships.join(&two, &[ada.clone(), grace.clone()]);
-        memberships.join(&one, &[ada.clone()]);
-        memberships.join(&one, &[ada.clone()]);
+        memberships.join(&one, from_ref(&ada));
+        memberships.join(&one, from_ref(&ada));
         assert_eq!(teams_of(&memberships, "ada"), ["one", "two"]);
         memberships.leave(&two, &[ada.clone(), grace]);
         assert_eq!(teams_of(&memberships, "ada"), ["one"]);
@@ -103,9 +105,9 @@ mod tests {
     fn the_number_of_a_team_that_is_gone_is_another_ones_later() {
         let mut memberships = Memberships::default();
         let [ada, one, two, three]: [Id; 4] = ["ada", "one", "two", "three"].map(Id::from);
-        memberships.join(&one, &[ada.clone()]);
-        memberships.join(&two, &[ada.clone()]);
-        memberships.leave(&one, &[ada.clone()]);
+        memberships.join(&one, from_ref(&ada));
+        memberships.join(&two, from_ref(&ada));
+        memberships.leave(&one, from_ref(&ada));
         memberships.forget(&one);
         assert_eq!(teams_of(&memberships, "ada"), ["two"]);
         memberships.join(&three, &[ada]);
