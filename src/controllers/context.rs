@@ -98,12 +98,12 @@ impl Context {
         let forget = |subject: Subject| self.reporter.forget(&tenant.namespace, subject, &name);
         let forget_user = |user: &User| {
             if has_row(user.status.as_ref().map(|it| it.apps.as_slice())) {
-                forget(Subject::User(user.name_any()));
+                forget(Subject::User(user.name_any().into()));
             }
         };
         let forget_team = |team: &Team| {
             if has_row(team.status.as_ref().map(|it| it.apps.as_slice())) {
-                forget(Subject::Team(team.name_any()));
+                forget(Subject::Team(team.name_any().into()));
             }
         };
         directory.users(&tenant, &[]).iter().for_each(|user| forget_user(&user.object()));

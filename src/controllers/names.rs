@@ -125,8 +125,8 @@ fn report(
         Ok(Some(verdict)) => {
             let Named { kind, tenant, id } = named;
             let (subject, shown) = match kind {
-                Kind::User => (Subject::User(id.to_string()), "User"),
-                Kind::Team => (Subject::Team(id.to_string()), "Team"),
+                Kind::User => (Subject::User(id), "User"),
+                Kind::Team => (Subject::Team(id), "Team"),
             };
             context.reporter.report_name(&tenant.namespace, subject, said(shown, verdict));
         }

@@ -15,7 +15,10 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, status_update::update_status};
-use crate::api::{AppliedTo, Team, User};
+use crate::{
+    api::{AppliedTo, Team, User},
+    store::membership::Id,
+};
 
 /// How long rows are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(50);
@@ -26,13 +29,13 @@ const AT_ONCE: usize = 8;
 /// How long after a failed write it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a report is about.
+/// What a report is about. While many change, very many of these wait a moment, so they share their ids with the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     /// A user, by id.
-    User(String),
+    User(Id),
     /// A team, by id.
-    Team(String),
+    Team(Id),
 }
 
 /// Rows by app; `None` takes an app's row away.

@@ -5,7 +5,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, report::Subject};
-use crate::store::{Change, TenantKey};
+use crate::store::{Change, TenantKey, membership::Id};
 
 /// How long apps have to report before the status says that they have not: this long, or twice as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,7 +26,7 @@ struct Due {
 }
 
 /// Which apps have a team in their scope, so that a change of that can be told from any other change of the team.
-type Scopes = HashMap<(TenantKey, Arc<str>), BTreeSet<String>>;
+type Scopes = HashMap<(TenantKey, Id), BTreeSet<String>>;
 
 /// Looks until `stop`.
 pub(super) async fn run(context: Context, stop: CancellationToken) {
@@ -62,7 +61,7 @@ impl Due {
     fn heard(&mut self, context: &Context, scopes: &mut Scopes, change: Change) {
         match change {
             Change::User { tenant, id } => {
-                self.subjects.insert((tenant, Subject::User(id.to_string())));
+                self.subjects.insert((tenant, Subject::User(id)));
             }
             Change::Team { tenant, id, moved } => {
                 for member in moved.iter() {
@@ -78,25 +77,26 @@ impl Due {
                 if !now.is_empty() {
                     scopes.insert(key, now);
                 }
-                self.subjects.insert((tenant, Subject::Team(id.to_string())));
+                self.subjects.insert((tenant, Subject::Team(id)));
             }
         }
     }
 
     /// A member is a user, or a team and everybody in it.
-    fn member(&mut self, context: &Context, tenant: &TenantKey, id: &str) {
+    fn member(&mut self, context: &Context, tenant: &TenantKey, id: &Id) {
         for user in context.store.directory().people_of(tenant, id) {
-            self.subjects.insert((tenant.clone(), Subject::User(user.id().to_owned())));
+            self.subjects.insert((tenant.clone(), Subject::User(user.shared_id().clone())));
         }
-        self.subjects.insert((tenant.clone(), Subject::User(id.to_owned())));
+        self.subjects.insert((tenant.clone(), Subject::User(id.clone())));
     }
 
     fn look(&mut self, context: &Context) {
         let Self { mut subjects, tenants } = std::mem::take(self);
         for tenant in tenants {
             let directory = context.store.directory();
-            let users = directory.users(&tenant, &[]).into_iter().map(|it| Subject::User(it.id().to_owned()));
-            let teams = directory.teams(&tenant, &[]).into_iter().map(|it| Subject::Team(it.id().to_owned()));
+            let users =
+                directory.users(&tenant, &[]).into_iter().map(|it| Subject::User(it.shared_id().clone()));
+            let teams = directory.teams(&tenant, &[]).into_iter().map(|it| Subject::Team(it.id().into()));
             subjects.extend(users.chain(teams).map(|subject| (tenant.clone(), subject)));
         }
         for (tenant, subject) in subjects {

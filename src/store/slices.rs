@@ -46,14 +46,18 @@ impl SliceCache {
         names.map(known).collect()
     }
 
+    /// Takes a slice in. One that is known here stays as it is: the team that names it shares that list of members, and a
+    /// watch tells of each slice once more.
     pub(super) fn put(&self, slice: &MembershipSlice) -> SliceMembers {
+        let (namespace, name) = (slice.namespace().unwrap_or_default(), slice.name_any());
+        if let Some(Ok(known)) = self.get(&namespace, [name.as_str()].into_iter()).pop() {
+            return known;
+        }
         let ids = |names: &[String]| names.iter().map(|it| shared(it)).collect();
         let MembershipSliceSpec { team_ref: _, shard: _, members, removed } = &slice.spec;
         let members = SliceMembers { members: ids(members), removed: ids(removed) };
-        let namespace = slice.namespace().unwrap_or_default();
         let mut slices = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        slices.entry(namespace.into()).or_default().insert(slice.name_any().into(), members.clone());
-        members
+        slices.entry(namespace.into()).or_default().entry(name.into()).or_insert(members).clone()
     }
 
     pub(super) fn remove(&self, namespace: &str, name: &str) {
@@ -223,5 +227,20 @@ fn new_slice(
             members: names(members),
             removed: names(removed),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_that_is_told_of_again_is_in_memory_once() {
+        let (cache, tenant) = (SliceCache::default(), TenantKey::new("identity", "okta"));
+        let slice = new_slice(&tenant, "platform", Some(0), &["ada".into(), "grace".into()], &[]);
+        let (first, again) = (cache.put(&slice), cache.put(&slice));
+        assert!(Arc::ptr_eq(&first.members, &again.members));
+        let known = cache.get("identity", [slice.name_any().as_str()].into_iter()).pop().unwrap();
+        assert!(Arc::ptr_eq(&first.members, &known.unwrap().members));
     }
 }

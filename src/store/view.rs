@@ -54,7 +54,7 @@ impl UserView {
     }
 
     /// The same, shared.
-    pub(super) fn shared_id(&self) -> &Id {
+    pub(crate) fn shared_id(&self) -> &Id {
         &self.0.id
     }
 

@@ -20,7 +20,8 @@ pub(super) struct Index {
 #[derive(Debug)]
 enum Ids {
     One(Id),
-    Many(Vec<Id>),
+    #[allow(clippy::box_collection, reason = "the few that are many must not make each of the others larger")]
+    Many(Box<Vec<Id>>),
 }
 
 impl Index {
@@ -58,13 +59,13 @@ impl Ids {
             return Some(Self::One(last));
         }
         ids.push(last);
-        Some(Self::Many(ids))
+        Some(Self::Many(Box::new(ids)))
     }
 
     fn into_vec(self) -> Vec<Id> {
         match self {
             Self::One(id) => vec![id],
-            Self::Many(ids) => ids,
+            Self::Many(ids) => *ids,
         }
     }
 }

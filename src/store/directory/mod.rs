@@ -7,6 +7,7 @@ mod feed;
 mod graves;
 mod held;
 mod index;
+mod memberships;
 pub(super) mod standing;
 mod teams;
 mod users;

@@ -1,13 +1,10 @@
 //! The teams of one tenant in memory: indexes for equality filters, and which teams a member is in.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use kube::ResourceExt;
 
-use super::{differ_in_status_only, index::Index, is_newer};
+use super::{differ_in_status_only, index::Index, is_newer, memberships::Memberships};
 use crate::{
     api::{Team, TeamSpec},
     scim::fold::fold_case,
@@ -23,8 +20,7 @@ pub(super) struct Teams {
     by_id: BTreeMap<Id, TeamView>,
     display_names: Index,
     external_ids: Index,
-    /// For each member, the teams that name it directly, sorted.
-    memberships: HashMap<Id, Vec<Id>>,
+    memberships: Memberships,
 }
 
 /// How a team's members changed.
@@ -48,9 +44,9 @@ impl Teams {
         self.by_id.values()
     }
 
-    /// The teams that name `member` directly.
+    /// The teams that name `member` directly, in no particular order.
     pub(super) fn teams_of(&self, member: &str) -> impl Iterator<Item = &TeamView> {
-        self.memberships.get(member).into_iter().flatten().filter_map(|team| self.get(team))
+        self.memberships.teams_of(member).filter_map(|team| self.get(team))
     }
 
     /// The ids that can match `attribute eq value`, if that attribute is indexed. The filter decides.
@@ -65,7 +61,9 @@ impl Teams {
                 Some(self.having(&self.external_ids, value, |it| it.external_id.as_deref() == Some(value)))
             }
             "members" | "members.value" => {
-                Some(self.memberships.get(value).into_iter().flatten().cloned().collect())
+                let mut teams: Vec<Id> = self.memberships.teams_of(value).cloned().collect();
+                teams.sort_unstable();
+                Some(teams)
             }
             _ => None,
         }
@@ -106,27 +104,15 @@ impl Teams {
     pub(super) fn remove(&mut self, id: &str) -> Option<Moves> {
         let (id, old) = self.by_id.remove_entry(id)?;
         self.index(&id, &old.outline().spec, Index::remove);
-        Some(self.move_members(&id, old.members(), &Members::default()))
+        let moves = self.move_members(&id, old.members(), &Members::default());
+        self.memberships.forget(&id);
+        Some(moves)
     }
 
     fn move_members(&mut self, team: &Id, before: &Members, after: &Members) -> Moves {
         let (joined, left) = before.difference(after);
-        for member in &joined {
-            let teams = self.memberships.entry(member.clone()).or_default();
-            if let Err(place) = teams.binary_search(team) {
-                // There are very many of these lists, so none has more room than it needs.
-                teams.reserve_exact(1);
-                teams.insert(place, team.clone());
-            }
-        }
-        for member in &left {
-            if let Some(teams) = self.memberships.get_mut(member) {
-                teams.retain(|it| it != team);
-                if teams.is_empty() {
-                    self.memberships.remove(member);
-                }
-            }
-        }
+        self.memberships.join(team, &joined);
+        self.memberships.leave(team, &left);
         Moves { joined, left }
     }
 

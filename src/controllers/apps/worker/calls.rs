@@ -231,8 +231,8 @@ impl Worker {
         // when it ends, or a backup that is restored.
         if let Some(row) = self.rows.get(key).filter(|row| self.shown(key).as_ref() != Some(*row)) {
             let subject = match key {
-                Key::User(id) => Subject::User(id.clone()),
-                Key::Team(id) => Subject::Team(id.clone()),
+                Key::User(id) => Subject::User(id.as_str().into()),
+                Key::Team(id) => Subject::Team(id.as_str().into()),
             };
             self.context.reporter.report(&self.tenant.namespace, subject, row.clone());
         }
