@@ -12,19 +12,30 @@ use super::leader::Leadership;
 /// Somebody else may lead by now.
 #[derive(Debug, thiserror::Error)]
 #[error("this replica does not lead any more, so that it writes nothing")]
-struct NotLeading;
+pub struct NotLeading;
+
+/// The leadership that a write is under. It goes with the request, so that whoever sends it again later asks again.
+#[derive(Clone, Debug)]
+struct Under(Leadership);
 
 /// The same client, whose writes fail unsent once the leadership is over. Reading is still allowed.
 pub fn fenced(client: &Client, leadership: &Leadership) -> Client {
     let (inner, leadership) = (client.clone(), leadership.clone());
-    let service = service_fn(move |request: Request<Body>| {
+    let service = service_fn(move |mut request: Request<Body>| {
         let (inner, leadership) = (inner.clone(), leadership.clone());
         async move {
-            if *request.method() != Method::GET && !leadership.holds() {
-                return Err(BoxError::from(NotLeading));
-            }
-            Ok(inner.send(request).await?)
+            request.extensions_mut().insert(Under(leadership));
+            may_be_sent(&request)?;
+            Ok::<_, BoxError>(inner.send(request).await?)
         }
     });
     Client::new(service, client.default_namespace())
+}
+
+/// To be asked before each attempt to send a request. Those that are under no leadership always may.
+pub fn may_be_sent(request: &Request<Body>) -> Result<(), NotLeading> {
+    match request.extensions().get::<Under>() {
+        Some(Under(leadership)) if *request.method() != Method::GET && !leadership.holds() => Err(NotLeading),
+        Some(_) | None => Ok(()),
+    }
 }

@@ -54,6 +54,14 @@ impl Leadership {
     }
 }
 
+#[cfg(test)]
+impl Leadership {
+    /// One that ends by the clock.
+    pub fn until(end: Instant) -> Self {
+        Self { over: CancellationToken::new(), term: Term::until(end) }
+    }
+}
+
 /// How a leadership ended.
 enum End<E> {
     /// Asked to stop.

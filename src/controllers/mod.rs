@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use self::{context::Context, leader::Leadership};
 pub use self::{
     context::{Options, Surroundings},
-    fenced::fenced,
+    fenced::{fenced, may_be_sent},
 };
 
 /// Applies membership to apps until the leadership is over.

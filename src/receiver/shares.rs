@@ -23,7 +23,7 @@ use crate::store::TenantKey;
 const LINE: usize = 128;
 
 /// How many refusals wait, of all tenants together; those beyond are sent at once.
-const HELD: usize = 1024;
+const HELD: u32 = 1024;
 
 /// How long after a tenant's last request the others are held to their shares.
 const COMPANY: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ pub(super) const WRITE: f64 = 4.0;
 pub(super) struct Shares {
     /// Reads a second; none for no limit.
     rate: Option<f64>,
-    /// How long a request waits at most for its turn, and a refusal to be sent.
+    /// How long a request waits at most for its turn, and a refusal at least to be sent.
     patience: Duration,
     used: Mutex<Used>,
 }
@@ -196,14 +196,17 @@ impl Used {
         line
     }
 
-    /// How long to wait before a refusal is sent.
+    /// How long to wait before a refusal is sent. Those of one moment are sent one after the other: each is answered by the
+    /// next request, so together they would come back together, again and again.
     fn hold(&mut self, wait: Duration, now: Instant) -> Duration {
         leave(&mut self.held, now);
-        if self.held.len() >= HELD {
+        if self.held.len() >= HELD as usize {
             return Duration::ZERO;
         }
-        self.held.push_back(now + wait);
-        wait
+        let next = self.held.back().map_or(now, |last| *last + wait / HELD);
+        let sent = next.max(now + wait);
+        self.held.push_back(sent);
+        sent - now
     }
 }
 
@@ -356,12 +359,24 @@ mod tests {
         shares.ask(&entra, 1.0, now);
         flood(&shares, &okta, 6 + LINE, 1.0, now);
         for _ in 0..HELD {
-            assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(PATIENCE));
+            assert!(matches!(shares.ask(&okta, 1.0, now), Turn::Refused(wait) if wait >= PATIENCE));
         }
         assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(Duration::ZERO));
-        let sent = now + PATIENCE;
+        let sent = now + 2 * PATIENCE;
         flood(&shares, &okta, LINE + 6, 1.0, sent);
-        assert_eq!(shares.ask(&okta, 1.0, sent), Turn::Refused(PATIENCE));
+        assert!(matches!(shares.ask(&okta, 1.0, sent), Turn::Refused(wait) if wait >= PATIENCE));
+    }
+
+    #[test]
+    fn refusals_of_one_moment_are_sent_one_after_the_other() {
+        let (okta, entra) = tenants();
+        let (shares, now) = (shares(100), Instant::now());
+        shares.ask(&entra, 1.0, now);
+        flood(&shares, &okta, 6 + LINE, 1.0, now);
+        for place in 0..HELD {
+            let wait = PATIENCE + PATIENCE / HELD * place;
+            assert_eq!(shares.ask(&okta, 1.0, now), Turn::Refused(wait));
+        }
     }
 
     #[test]

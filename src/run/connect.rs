@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tower::{BoxError, Service, ServiceExt, layer::layer_fn, service_fn};
 
 use super::start::StartError;
+use crate::controllers::may_be_sent;
 
 /// How often a request is repeated that the API server has no time for.
 const REPEATS: u32 = 5;
@@ -59,6 +60,8 @@ where
 {
     let mut waits = (0..REPEATS).map(|repeat| FIRST_WAIT * 2_u32.pow(repeat));
     loop {
+        // Whoever led when the request was made may have waited, or been frozen, for longer than its term.
+        may_be_sent(&request)?;
         let again = copy(&request);
         // Locked until the request is under way, not until it is answered.
         let answer = inner.lock().await.ready().await?.call(request);
@@ -92,10 +95,14 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::*;
+    use tokio::time::Instant;
 
-    /// Sends one request to a server with these answers; gives back the status, and how many requests came.
-    async fn sent<const N: usize>(answers: [u16; N]) -> (u16, usize) {
+    use super::*;
+    use crate::controllers::{fenced, leader::Leadership};
+
+    /// Sends one request to a server with these answers, for somebody who leads for another second; gives back the
+    /// status, if there was one, and how many requests came.
+    async fn sent<const N: usize>(answers: [u16; N]) -> (Option<u16>, usize) {
         let came = Arc::new(AtomicUsize::new(0));
         let server = service_fn({
             let came = Arc::clone(&came);
@@ -104,21 +111,31 @@ mod tests {
                 async move { Ok::<_, BoxError>(Response::builder().status(status).body(Body::empty()).unwrap()) }
             }
         });
-        let client = Client::new(patient(server), "default");
-        let answer = client.send(Request::new(Body::from(b"{}".to_vec()))).await.unwrap();
-        (answer.status().as_u16(), came.load(Ordering::Relaxed))
+        let leadership = Leadership::until(Instant::now() + Duration::from_secs(1));
+        let client = fenced(&Client::new(patient(server), "default"), &leadership);
+        let request = Request::post("/").body(Body::from(b"{}".to_vec())).unwrap();
+        let answer = client.send(request).await.ok().map(|it| it.status().as_u16());
+        (answer, came.load(Ordering::Relaxed))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_server_is_asked_again_a_few_times() {
-        assert_eq!(sent([429, 429, 201]).await, (201, 3));
-        assert_eq!(sent([429]).await, (429, 6));
+    async fn a_busy_server_is_asked_again() {
+        assert_eq!(sent([429, 429, 201]).await, (Some(201), 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_led_until_the_server_had_time_does_not_ask_again() {
+        assert_eq!(
+            sent([429]).await,
+            (None, 4),
+            "the waits of 0.1, 0.2, 0.4 and 0.8 s are longer than a second"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_may_have_been_stored_is_not_sent_again() {
         for status in [500, 502, 503, 504] {
-            assert_eq!(sent([429, status]).await, (status, 2));
+            assert_eq!(sent([429, status]).await, (Some(status), 2));
         }
     }
 }
