@@ -5,15 +5,11 @@
 //! deletes the slices that the stored object needs. Only who made a request knows what a second attempt means, so no
 //! answer but 429 is hidden from them: the API server says that before it does anything.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode, header};
-use kube::{
-    Client, Config,
-    client::{Body, ClientBuilder},
-};
-use tokio::sync::Mutex;
-use tower::{BoxError, Service, ServiceExt, layer::layer_fn, service_fn};
+use kube::{Client, Config, client::Body};
+use tower::{BoxError, service_fn};
 
 use super::start::StartError;
 use crate::controllers::may_be_sent;
@@ -33,39 +29,26 @@ pub(super) async fn connect() -> Result<Client, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = Config::infer().await.map_err(StartError::NoCluster)?;
     config.default_retry = false;
-    let builder = ClientBuilder::try_from(config).map_err(StartError::Client)?;
-    Ok(builder.with_layer(&layer_fn(patient)).build())
+    Ok(patient(&Client::try_from(config).map_err(StartError::Client)?))
 }
 
-/// The same service, which waits when the API server is busy.
-///
-/// It is below the client rather than around it: each client has every request go through a task of its own.
-fn patient<S, B>(
-    inner: S,
-) -> impl Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send> + Send
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send> + Send + 'static,
-    B: Send + 'static,
-{
-    let inner = Arc::new(Mutex::new(inner));
-    service_fn(move |request: Request<Body>| {
-        let inner = Arc::clone(&inner);
+/// The same client, which waits when the API server is busy.
+fn patient(client: &Client) -> Client {
+    let inner = client.clone();
+    let service = service_fn(move |request: Request<Body>| {
+        let inner = inner.clone();
         async move { send(&inner, request).await }
-    })
+    });
+    Client::new(service, client.default_namespace())
 }
 
-async fn send<S, B>(inner: &Mutex<S>, mut request: Request<Body>) -> Result<Response<B>, BoxError>
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
-{
+async fn send(client: &Client, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let mut waits = (0..REPEATS).map(|repeat| FIRST_WAIT * 2_u32.pow(repeat));
     loop {
         // Whoever led when the request was made may have waited, or been frozen, for longer than its term.
         may_be_sent(&request)?;
         let again = copy(&request);
-        // Locked until the request is under way, not until it is answered.
-        let answer = inner.lock().await.ready().await?.call(request);
-        let answer = answer.await?;
+        let answer = client.send(request).await?;
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(answer);
         }
@@ -76,7 +59,7 @@ where
 }
 
 /// How long the API server asks us to wait.
-fn asked_wait<B>(answer: &Response<B>) -> Option<Duration> {
+fn asked_wait(answer: &Response<Body>) -> Option<Duration> {
     let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
@@ -93,7 +76,10 @@ fn copy(request: &Request<Body>) -> Option<Request<Body>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     use tokio::time::Instant;
 
@@ -112,7 +98,7 @@ mod tests {
             }
         });
         let leadership = Leadership::until(Instant::now() + Duration::from_secs(1));
-        let client = fenced(&Client::new(patient(server), "default"), &leadership);
+        let client = fenced(&patient(&Client::new(server, "default")), &leadership);
         let request = Request::post("/").body(Body::from(b"{}".to_vec())).unwrap();
         let answer = client.send(request).await.ok().map(|it| it.status().as_u16());
         (answer, came.load(Ordering::Relaxed))
