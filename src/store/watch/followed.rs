@@ -10,10 +10,11 @@ use crate::{
     api::{MembershipSlice, Team, User},
     store::{
         Store,
-        directory::version,
+        directory::{number, version},
         membership::{Id, shared},
         retry::Attempts,
         tenant::TenantKey,
+        written::Kind,
     },
 };
 
@@ -38,6 +39,9 @@ pub(super) trait Followed:
 
     /// The API server has confirmed that this version is gone.
     fn forget(store: &Store, gone: &Unlisted);
+
+    /// Everything up to this version has been taken in, of a namespace or of all.
+    fn passed(store: &Store, namespace: &str, version: &str);
 }
 
 /// What is in memory but not in a new list: tenant, name and version.
@@ -62,6 +66,10 @@ impl Followed for User {
 
     fn forget(store: &Store, (tenant, name, version): &Unlisted) {
         store.directory().remove_user(tenant, name, *version);
+    }
+
+    fn passed(store: &Store, namespace: &str, version: &str) {
+        store.directory().passed(Kind::User, namespace, number(version));
     }
 }
 
@@ -100,6 +108,10 @@ impl Followed for Team {
     fn forget(store: &Store, (tenant, name, version): &Unlisted) {
         store.directory().remove_team(tenant, name, *version);
     }
+
+    fn passed(store: &Store, namespace: &str, version: &str) {
+        store.directory().passed(Kind::Team, namespace, number(version));
+    }
 }
 
 impl Followed for MembershipSlice {
@@ -118,6 +130,8 @@ impl Followed for MembershipSlice {
     }
 
     fn forget(_store: &Store, _gone: &Unlisted) {}
+
+    fn passed(_store: &Store, _namespace: &str, _version: &str) {}
 }
 
 fn is_listed(listed: &HashSet<(Id, Id)>, namespace: &str, name: &str) -> bool {

@@ -27,8 +27,9 @@ use self::{
 use super::{Store, api_error::call, membership::shared, retry::Attempts, sweep::api_of};
 use crate::api::{MembershipSlice, Team, User};
 
-/// A watch that has been silent for so long is dead: the API server ends each after 290 s, and says something every minute.
-const SILENCE: Duration = Duration::from_secs(295);
+/// A watch that has been silent for so long is dead: the API server says something every minute. One that says less is
+/// asked again, which costs it little.
+const SILENCE: Duration = Duration::from_secs(150);
 
 /// Follows users, teams and slices of `namespaces` until `stop`.
 pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &CancellationToken) {
@@ -88,7 +89,7 @@ async fn each<K: Followed>(store: Store, namespace: String, on_listed: impl Fn()
             Ok(version) => {
                 (backoff, ask) = (DefaultBackoff::default(), Ask::AtOnce);
                 on_listed();
-                watch_from(&store, &api, version, &mut backoff).await;
+                watch_from(&store, &namespace, &api, version, &mut backoff).await;
             }
             Err(error) => {
                 tracing::warn!(kind = %K::kind(&()), %error, "a list did not come whole; it is asked for again");
@@ -115,18 +116,20 @@ async fn list<K: Followed>(
     }
     let version = list.version()?;
     confirm_gone::<K>(store, K::unlisted(store, namespace, &listed)).await;
+    K::passed(store, namespace, &version);
     Ok(version)
 }
 
 /// Takes in what happens after `version`, until the API server no longer remembers what that was.
 async fn watch_from<K: Followed>(
     store: &Store,
+    namespace: &str,
     api: &Api<K>,
     mut version: String,
     backoff: &mut DefaultBackoff,
 ) {
     loop {
-        match watch_once(store, api, &mut version).await {
+        match watch_once(store, namespace, api, &mut version).await {
             Ok(true) => backoff.reset(),
             // Asked again at once, it might say nothing again and again.
             Ok(false) => pause(backoff).await,
@@ -142,7 +145,12 @@ async fn watch_from<K: Followed>(
 }
 
 /// Takes in what one watch tells, until it ends. Says whether it told anything.
-async fn watch_once<K: Followed>(store: &Store, api: &Api<K>, version: &mut String) -> kube::Result<bool> {
+async fn watch_once<K: Followed>(
+    store: &Store,
+    namespace: &str,
+    api: &Api<K>,
+    version: &mut String,
+) -> kube::Result<bool> {
     let mut events = pin!(api.watch(&WatchParams::default(), version).await?);
     let mut told = false;
     while let Ok(Some(event)) = timeout(SILENCE, events.next()).await {
@@ -165,6 +173,7 @@ async fn watch_once<K: Followed>(store: &Store, api: &Api<K>, version: &mut Stri
             }
             Err(error) => return Err(error),
         }
+        K::passed(store, namespace, version);
         told = true;
     }
     Ok(told)
