@@ -8,7 +8,7 @@ mod items;
 mod list;
 mod progress;
 
-use std::{collections::HashSet, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use futures::StreamExt;
 use kube::{
@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::progress::Progress;
 use self::{
-    followed::{Followed, Unlisted},
+    followed::{Followed, Listed, Unlisted},
     list::{Ask, List, ListError},
 };
-use super::{Store, api_error::call, membership::shared, retry::Attempts, sweep::api_of};
+use super::{Store, api_error::call, retry::Attempts, sweep::api_of};
 use crate::api::{MembershipSlice, Team, User};
 
 /// A watch that has been silent for so long is dead: the API server says something every minute. One that says less is
@@ -108,10 +108,9 @@ async fn list<K: Followed>(
     ask: Ask,
 ) -> Result<String, ListError> {
     let mut list = List::new(store.client().clone(), api, ask);
-    let mut listed = HashSet::new();
+    let mut listed = Listed::default();
     while let Some(object) = list.next().await? {
-        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-        listed.insert((shared(namespace), shared(&object.name_any())));
+        listed.insert(&object);
         prune(object).appeared(store).await;
     }
     let version = list.version()?;
@@ -203,9 +202,12 @@ async fn confirm_gone<K: Followed>(store: &Store, unlisted: Vec<Unlisted>) {
         let api: Api<K> = Api::namespaced(store.client().clone(), &tenant.namespace);
         let mut attempts = Attempts::default();
         loop {
-            match call(api.get_metadata_opt(name)).await {
-                Ok(None) => break K::forget(store, &gone),
-                Ok(Some(_)) => break,
+            match call(api.get_opt(name)).await {
+                // One of the same name may have been made again under another tenant.
+                Ok(found) if found.as_ref().is_none_or(|it| it.tenant() != *tenant) => {
+                    break K::forget(store, &gone);
+                }
+                Ok(_) => break,
                 Err(error) => {
                     tracing::warn!(%name, %error, "could not check yet whether an object is gone; keeping it");
                 }
@@ -236,10 +238,26 @@ mod tests {
     use crate::store::{PeerOptions, TenantKey};
 
     fn team(name: &str, version: &str) -> serde_json::Value {
+        team_of("okta", name, version)
+    }
+
+    fn team_of(tenant: &str, name: &str, version: &str) -> serde_json::Value {
         json!({
             "metadata": { "name": name, "namespace": "identity", "resourceVersion": version },
-            "spec": { "tenantRef": { "name": "okta" }, "displayName": name },
+            "spec": { "tenantRef": { "name": tenant }, "displayName": name },
         })
+    }
+
+    fn told(kind: &str, object: &serde_json::Value) -> String {
+        format!("{}\n", json!({ "type": kind, "object": object }))
+    }
+
+    fn forgotten() -> String {
+        told("ERROR", &json!({ "kind": "Status", "code": 410, "reason": "Expired", "message": "too old" }))
+    }
+
+    fn knows(store: &Store, tenant: &str, name: &str) -> bool {
+        store.directory().team(&TenantKey::new("identity", tenant), name).is_some()
     }
 
     fn list_of(items: &[serde_json::Value], version: &str) -> String {
@@ -261,7 +279,11 @@ mod tests {
                 }
                 async move {
                     let Some(answer) = answer else { return std::future::pending().await };
-                    Ok::<_, BoxError>(Response::new(Body::from(answer.into_bytes())))
+                    // What is there says no code.
+                    let object: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+                    let code = object["code"].as_u64().map_or(200, |code| code.try_into().unwrap());
+                    let answer = Response::builder().status(code).body(Body::from(answer.into_bytes()));
+                    Ok::<_, BoxError>(answer.unwrap())
                 }
             }
         });
@@ -273,21 +295,40 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_goes_on_from_what_it_told_last_and_after_410_everything_is_listed_anew() {
-        let told = json!({ "type": "ADDED", "object": team("b", "8") }).to_string();
-        let gone = json!({ "kind": "Status", "code": 410, "reason": "Expired", "message": "too old" });
-        let forgotten = json!({ "type": "ERROR", "object": gone }).to_string();
         let answers = vec![
             list_of(&[team("a", "5")], "7"),
-            format!("{told}\n"),
-            format!("{forgotten}\n"),
+            told("ADDED", &team("b", "8")),
+            forgotten(),
             list_of(&[team("a", "5"), team("b", "8"), team("c", "12")], "13"),
         ];
         let (store, asked) = followed(answers).await;
         let path = "/apis/rollcall.dev/v1alpha1/namespaces/identity/teams?";
         let watch = format!("{path}&watch=true&timeoutSeconds=290&allowWatchBookmarks=true&resourceVersion=");
         assert_eq!(asked, [path.to_owned(), format!("{watch}7"), format!("{watch}8"), path.to_owned()]);
-        let tenant = TenantKey::new("identity", "okta");
-        let known = |name: &str| store.directory().team(&tenant, name).is_some();
-        assert!(["a", "b", "c"].into_iter().all(known));
+        assert!(["a", "b", "c"].into_iter().all(|name| knows(&store, "okta", name)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_declared_again_under_another_tenant_is_gone_from_the_first() {
+        let moved = team_of("entra", "a", "9");
+        let lists = [list_of(&[team("a", "5")], "7"), list_of(std::slice::from_ref(&moved), "10")];
+        let [before, after] = lists;
+        let (store, asked) = followed(vec![before, forgotten(), after, moved.to_string()]).await;
+        assert!(asked[3].contains("/teams/a"), "{asked:?}");
+        assert!(knows(&store, "entra", "a"));
+        assert!(!knows(&store, "okta", "a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_written_after_the_list_was_made_stays() {
+        let answers = vec![
+            list_of(&[team("a", "5")], "7"),
+            forgotten(),
+            list_of(&[], "10"),
+            team("a", "11").to_string(),
+        ];
+        let (store, asked) = followed(answers).await;
+        assert!(asked[3].contains("/teams/a"), "{asked:?}");
+        assert!(knows(&store, "okta", "a"));
     }
 }
