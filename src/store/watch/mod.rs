@@ -14,8 +14,10 @@ use futures::StreamExt;
 use kube::{
     Api, Resource, ResourceExt,
     api::{WatchEvent, WatchParams},
+    core::Request,
     runtime::{utils::Backoff, watcher::DefaultBackoff},
 };
+use serde_json::value::RawValue;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +26,38 @@ use self::{
     followed::{Followed, Listed, Unlisted},
     list::{Ask, List, ListError},
 };
-use super::{Store, api_error::call, retry::Attempts, sweep::api_of};
+use super::{
+    Store,
+    api_error::call,
+    retry::Attempts,
+    sweep::api_of,
+    unreadable::{Unreadable, decode, said},
+};
 use crate::api::{MembershipSlice, Team, User};
 
 /// A watch that has been silent for so long is dead: the API server says something every minute. One that says less is
 /// asked again, which costs it little.
 const SILENCE: Duration = Duration::from_secs(150);
+
+/// Why a watch was interrupted.
+#[derive(Debug, thiserror::Error)]
+enum Interruption {
+    #[error("{}", said(.0))]
+    Broken(#[from] kube::Error),
+    #[error("an object is gone, and {0}")]
+    End(Unreadable),
+}
+
+impl Interruption {
+    /// Whether all must be listed anew: a 410 says that the API server doesn't know any more what happened.
+    fn asks_for_list(&self) -> bool {
+        match self {
+            Self::Broken(kube::Error::Api(status)) => status.code == 410,
+            Self::Broken(_) => false,
+            Self::End(_) => true,
+        }
+    }
+}
 
 /// Follows users, teams and slices of `namespaces` until `stop`.
 pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &CancellationToken) {
@@ -43,13 +71,16 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
     let mut tasks = JoinSet::new();
     for namespace in namespaces {
         let (slices_listed, mut teams_may_start) = watch::channel(false);
-        tasks.spawn(each::<User>(store.clone(), namespace.clone(), listed(store, "users", namespace)));
-        let listed_slices = listed(store, "slices", namespace);
-        tasks.spawn(each::<MembershipSlice>(store.clone(), namespace.clone(), move || {
-            listed_slices();
-            slices_listed.send_replace(true);
-        }));
-        let teams = each::<Team>(store.clone(), namespace.clone(), listed(store, "teams", namespace));
+        tasks.spawn(each::<User>(store.clone(), namespace.clone(), label("users", namespace), || {}));
+        tasks.spawn(each::<MembershipSlice>(
+            store.clone(),
+            namespace.clone(),
+            label("slices", namespace),
+            move || {
+                slices_listed.send_replace(true);
+            },
+        ));
+        let teams = each::<Team>(store.clone(), namespace.clone(), label("teams", namespace), || {});
         tasks.spawn(async move {
             // Teams name slices: with the slices here first, no team has to ask for each of its own.
             if teams_may_start.wait_for(|listed| *listed).await.is_ok() {
@@ -67,12 +98,6 @@ pub(super) async fn follow(store: &Store, namespaces: &[String], stop: &Cancella
     }
 }
 
-/// Notes that a kind was listed.
-fn listed(store: &Store, kind: &str, namespace: &str) -> impl Fn() + Send + 'static {
-    let (store, label) = (store.clone(), label(kind, namespace));
-    move || store.progress().listed(&label)
-}
-
 fn label(kind: &str, namespace: &str) -> String {
     let place =
         if namespace.is_empty() { "all namespaces".to_owned() } else { format!("namespace {namespace}") };
@@ -80,7 +105,7 @@ fn label(kind: &str, namespace: &str) -> String {
 }
 
 /// Follows one kind in one namespace for as long as it is polled.
-async fn each<K: Followed>(store: Store, namespace: String, on_listed: impl Fn()) {
+async fn each<K: Followed>(store: Store, namespace: String, label: String, on_listed: impl Fn()) {
     let api: Api<K> = api_of(&store, &namespace);
     let mut backoff = DefaultBackoff::default();
     let mut ask = Ask::AtOnce;
@@ -88,11 +113,13 @@ async fn each<K: Followed>(store: Store, namespace: String, on_listed: impl Fn()
         match list(&store, &namespace, &api, ask).await {
             Ok(version) => {
                 (backoff, ask) = (DefaultBackoff::default(), Ask::AtOnce);
+                store.progress().listed(&label);
                 on_listed();
                 watch_from(&store, &namespace, &api, version, &mut backoff).await;
             }
             Err(error) => {
                 tracing::warn!(kind = %K::kind(&()), %error, "a list did not come whole; it is asked for again");
+                store.progress().failed(&label, &error);
                 ask = Ask::InPages;
                 pause(&mut backoff).await;
             }
@@ -134,7 +161,7 @@ async fn watch_from<K: Followed>(
             Ok(false) => pause(backoff).await,
             Err(error) => {
                 tracing::warn!(kind = %K::kind(&()), %error, "a watch was interrupted; it goes on");
-                if is_forgotten(&error) {
+                if error.asks_for_list() {
                     return;
                 }
                 pause(backoff).await;
@@ -149,28 +176,34 @@ async fn watch_once<K: Followed>(
     namespace: &str,
     api: &Api<K>,
     version: &mut String,
-) -> kube::Result<bool> {
-    let mut events = pin!(api.watch(&WatchParams::default(), version).await?);
+) -> Result<bool, Interruption> {
+    let request = Request::new(api.resource_url()).watch(&WatchParams::default(), version);
+    let request = request.map_err(kube::Error::BuildRequest)?;
+    // Objects come as they are, so that one that can't be decoded can be named.
+    let mut events = pin!(store.client().request_events::<Box<RawValue>>(request).await?);
     let mut told = false;
     while let Ok(Some(event)) = timeout(SILENCE, events.next()).await {
-        match event {
-            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-                go_on_from(version, object.resource_version());
-                prune(object).appeared(store).await;
+        match event? {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                match decode::<K>(object.get().as_bytes()) {
+                    Ok(object) => {
+                        go_on_from(version, object.resource_version());
+                        prune(object).appeared(store).await;
+                    }
+                    // It would be told again and again if it ended the watch.
+                    Err(error) => {
+                        tracing::error!(%error, "a change is not taken in; what is shown is older");
+                    }
+                }
             }
-            Ok(WatchEvent::Deleted(object)) => {
+            WatchEvent::Deleted(object) => {
+                // Whose it was can't be read; a list tells.
+                let object: K = decode(object.get().as_bytes()).map_err(Interruption::End)?;
                 go_on_from(version, object.resource_version());
                 object.vanished(store);
             }
-            Ok(WatchEvent::Bookmark(bookmark)) => {
-                go_on_from(version, Some(bookmark.metadata.resource_version));
-            }
-            Ok(WatchEvent::Error(status)) => return Err(kube::Error::Api(status.boxed())),
-            // An object that is not as its definition says would be told again and again.
-            Err(error @ kube::Error::SerdeError(_)) => {
-                tracing::warn!(kind = %K::kind(&()), %error, "a watch told what can't be decoded");
-            }
-            Err(error) => return Err(error),
+            WatchEvent::Bookmark(bookmark) => go_on_from(version, Some(bookmark.metadata.resource_version)),
+            WatchEvent::Error(status) => return Err(kube::Error::Api(status.boxed()).into()),
         }
         K::passed(store, namespace, version);
         told = true;
@@ -182,11 +215,6 @@ fn go_on_from(version: &mut String, told: Option<String>) {
     if let Some(told) = told.filter(|it| !it.is_empty()) {
         *version = told;
     }
-}
-
-/// Whether the API server can't say any more what happened since a version, so that all must be listed anew.
-fn is_forgotten(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 410)
 }
 
 async fn pause(backoff: &mut DefaultBackoff) {
@@ -235,7 +263,7 @@ mod tests {
     use tower::{BoxError, service_fn};
 
     use super::*;
-    use crate::store::{PeerOptions, TenantKey};
+    use crate::store::{PeerOptions, TenantKey, heard::Heard};
 
     fn team(name: &str, version: &str) -> serde_json::Value {
         team_of("okta", name, version)
@@ -288,7 +316,9 @@ mod tests {
             }
         });
         let store = Store::new(Client::new(server, "default"), PeerOptions::alone());
-        end.run_until_cancelled(each::<Team>(store.clone(), "identity".to_owned(), || {})).await;
+        let label = label("teams", "identity");
+        store.progress().expect([label.clone()]);
+        end.run_until_cancelled(each::<Team>(store.clone(), "identity".to_owned(), label, || {})).await;
         let asked = asked.lock().unwrap().clone();
         (store, asked)
     }
@@ -330,5 +360,45 @@ mod tests {
         let (store, asked) = followed(answers).await;
         assert!(asked[3].contains("/teams/a"), "{asked:?}");
         assert!(knows(&store, "okta", "a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_one_that_can_not_be_decoded_is_taken_in_as_well() {
+        let mut odd = team("a", "8");
+        odd["spec"]["membership"] = json!("odd");
+        let not_found = json!({ "kind": "Status", "code": 404, "reason": "NotFound", "message": "" });
+        let answers = vec![
+            list_of(&[team("a", "5"), team("b", "6")], "7"),
+            told("DELETED", &odd),
+            list_of(&[team("b", "6")], "8"),
+            not_found.to_string(),
+        ];
+        let (store, _) = followed(answers).await;
+        assert!(knows(&store, "okta", "b") && !knows(&store, "okta", "a"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_logged_of_an_object_that_can_not_be_decoded_is_its_name_and_nothing_of_its_values() {
+        let heard = Heard::default();
+        let mut odd = team("a", "8");
+        odd["spec"]["membership"] = json!("ada@example.com");
+        let (_store, _) = followed(vec![list_of(&[], "7"), told("ADDED", &odd), list_of(&[odd], "8")]).await;
+        let log = heard.text();
+        assert!(log.contains("Team identity/a"), "{log}");
+        assert!(!log.contains("ada@example.com"), "{log}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_ready_says_which_object_can_not_be_decoded() {
+        let mut odd = team("a", "8");
+        odd["spec"]["membership"] = json!("ada@example.com");
+        let answers = vec![list_of(&[odd], "8")];
+        let (store, _) = followed(answers).await;
+        let missing = store.progress().missing().join("\n");
+        assert!(
+            missing.contains("teams of namespace identity have not been listed yet: Team identity/a"),
+            "{missing}"
+        );
+        assert!(!missing.contains("ada@example.com"), "{missing}");
     }
 }
