@@ -41,8 +41,7 @@ pub enum TelemetryError {
 
 /// Logs from now on what `level` lets through. All of it is written once what this gives back is dropped.
 pub fn init(format: LogFormat, level: &str) -> Result<Logging, TelemetryError> {
-    let filter = EnvFilter::try_new(level)
-        .map_err(|source| TelemetryError::Level { level: level.to_owned(), source })?;
+    let filter = filter(level)?;
     // A file or a pod's log shows escape sequences as they are.
     let colours = io::stderr().is_terminal();
     let lines = Lines::to(io::stderr()).map_err(TelemetryError::Thread)?;
@@ -61,4 +60,30 @@ pub fn init(format: LogFormat, level: &str) -> Result<Logging, TelemetryError> {
         }
     };
     installed.map(|()| logging).map_err(TelemetryError::Installed)
+}
+
+/// What `level` lets through, but never an object: the library that speaks to the API server writes down every answer
+/// that it can't decode, and the words of every refusal.
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    let wrong = |source| TelemetryError::Level { level: level.to_owned(), source };
+    let never = "kube_client::client=error".parse().map_err(wrong)?;
+    Ok(EnvFilter::try_new(level).map_err(wrong)?.add_directive(never))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::{Registry, layer::SubscriberExt};
+
+    use super::*;
+
+    #[test]
+    fn answers_of_the_api_server_are_never_written_down() {
+        for level in ["info", "trace", "info,kube_client=debug", "info,kube_client::client=trace"] {
+            with_default(Registry::default().with(filter(level).unwrap()), || {
+                assert!(tracing::enabled!(target: "rollcall", tracing::Level::INFO));
+                assert!(!tracing::enabled!(target: "kube_client::client", tracing::Level::WARN), "{level}");
+            });
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use super::error::StoreError;
+use super::{error::StoreError, unreadable::said};
 
 /// How long one call may take. It is shorter than any identity provider's patience, and long enough for an API
 /// server that is busy.
@@ -16,7 +16,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub(super) enum CallError {
     #[error("no answer within {} s", CALL_TIMEOUT.as_secs())]
     TimedOut,
-    #[error("{0}")]
+    /// It quotes nothing of an object.
+    #[error("{}", said(.0))]
     Kube(#[from] kube::Error),
 }
 
@@ -68,12 +69,8 @@ impl From<CallError> for StoreError {
                 Self::Rejected("the resource is too large to be stored".to_owned())
             }
             Some(status) => {
-                tracing::warn!(
-                    code = status.code,
-                    reason = status.reason,
-                    message = status.message,
-                    "the API server refused"
-                );
+                // An admission webhook may quote the object in its message.
+                tracing::warn!(code = status.code, reason = status.reason, "the API server refused");
                 let asked = status.details.as_ref().map(|it| it.retry_after_seconds).filter(|it| *it > 0);
                 Self::Unavailable {
                     reason: format!("{} {}", status.code, status.reason),
@@ -97,4 +94,37 @@ fn causes(status: &kube::core::Status) -> String {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let lines: Vec<String> = causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
     if lines.is_empty() { status.message.clone() } else { lines.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::heard::Heard;
+
+    #[tokio::test]
+    async fn a_refusal_is_logged_without_its_words() {
+        let heard = Heard::default();
+        let status =
+            json!({ "code": 400, "reason": "BadRequest", "message": "ada@example.com is not welcome" });
+        let status: kube::core::Status = serde_json::from_value(status).unwrap();
+        let error = StoreError::from(CallError::Kube(kube::Error::Api(status.boxed())));
+        assert!(matches!(error, StoreError::Unavailable { .. }));
+        let log = heard.text();
+        assert!(log.contains("400") && log.contains("BadRequest"), "{log}");
+        assert!(!log.contains("ada"), "{log}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_can_not_be_decoded_is_not_quoted() {
+        let heard = Heard::default();
+        let error = serde_json::from_str::<u8>("\"ada@example.com\"").unwrap_err();
+        let error = CallError::Kube(kube::Error::SerdeError(error));
+        let said = error.to_string();
+        let _ = StoreError::from(error);
+        let log = heard.text();
+        assert!(log.contains("the API server could not be called"), "{log}");
+        assert!(!log.contains("ada") && !said.contains("ada"), "{log} {said}");
+    }
 }

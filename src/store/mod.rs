@@ -13,6 +13,8 @@ pub mod dialects;
 pub mod directory;
 pub mod error;
 mod group_commit;
+#[cfg(test)]
+mod heard;
 mod locks;
 pub mod membership;
 mod meta;
@@ -38,6 +40,7 @@ pub mod tenants;
 pub mod token;
 pub mod token_use;
 mod unique;
+mod unreadable;
 mod users;
 pub mod values;
 pub mod view;

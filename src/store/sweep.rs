@@ -73,7 +73,11 @@ impl Sweeper {
 /// new one.
 async fn sweep_slice(store: &Store, namespace: &str, name: &str) -> Result<(), StoreError> {
     let api = store.slices_api(namespace);
-    let Some(slice) = call(api.get_opt(name)).await? else { return Ok(()) };
+    let Some(slice) = call(api.get_opt(name)).await? else {
+        // It was read while it was being deleted, and our watch had told of its end before the answer came.
+        store.slice_cache().remove(namespace, name);
+        return Ok(());
+    };
     let tenant = slice.labels().get(names::LABEL_TENANT).cloned().unwrap_or_default();
     let claims = Claims::<Team>::new(store.client(), &TenantKey::new(namespace, &tenant));
     let version = slice.resource_version().unwrap_or_default();
@@ -196,4 +200,35 @@ where
         Ok(Some((page.items, (api, next))))
     })
     .map_err(|error: super::api_error::CallError| error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+    use serde_json::json;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+    use crate::store::PeerOptions;
+
+    #[tokio::test]
+    async fn a_slice_that_is_gone_is_forgotten() {
+        let server = service_fn(|_: Request<Body>| async {
+            let gone = json!({ "kind": "Status", "code": 404, "reason": "NotFound", "message": "gone" });
+            let answer = Response::builder().status(404).body(Body::from(gone.to_string().into_bytes()));
+            Ok::<_, BoxError>(answer.unwrap())
+        });
+        let store = Store::new(Client::new(server, "default"), PeerOptions::alone());
+        let slice = json!({
+            "metadata": { "name": "0-a", "namespace": "identity" },
+            "spec": { "teamRef": { "name": "platform" }, "members": "" },
+        });
+        store.slice_cache().put(&serde_json::from_value(slice).unwrap());
+        let mut sweeper = Sweeper::default();
+        sweeper.sweep_slices(&store).await.unwrap();
+        assert_eq!(store.slice_cache().names().len(), 1, "one look is not enough");
+        sweeper.sweep_slices(&store).await.unwrap();
+        assert!(store.slice_cache().names().is_empty());
+    }
 }

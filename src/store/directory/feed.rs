@@ -37,11 +37,12 @@ impl Directory {
     /// It comes packed, so that nobody waits for that who wants to read meanwhile.
     fn put_packed_user(&self, tenant: &TenantKey, user: User, view: UserView) {
         let id = view.shared_id().clone();
+        let passed = self.passed.get(Kind::User, &tenant.namespace);
         let changed = self.write(tenant, |it| {
             if !is_gone(&user) {
                 return it.put_user(user, view);
             }
-            let news = it.graves.bury(&id, version(&user));
+            let news = it.users_graves.bury(&id, version(&user), passed);
             it.held_users.remove(&id);
             if news {
                 it.users.remove(&id);
@@ -69,8 +70,9 @@ impl Directory {
     /// Forgets a user whose object is gone; `version` is the one it had at the end. A later version that is here is
     /// another object of the same name, which people may declare after they deleted the first.
     pub(in crate::store) fn remove_user(&self, tenant: &TenantKey, id: &str, version: u64) {
+        let passed = self.passed.get(Kind::User, &tenant.namespace);
         let removed = self.write(tenant, |it| {
-            it.graves.bury(id, version);
+            it.users_graves.bury(id, version, passed);
             let is_over = |user: &UserView| user.resource_version() <= version;
             let ended = it.users.get(id).is_some_and(is_over);
             let left = it.leaving_users.get(id).is_some_and(is_over);
@@ -95,7 +97,7 @@ impl Directory {
         let version = version(team);
         let knows = |it: &Tenant| {
             let id = id.unwrap_or_default();
-            it.team_version(id).is_some_and(|known| version <= known) || it.graves.holds(id, version)
+            it.team_version(id).is_some_and(|known| version <= known) || it.teams_graves.holds(id, version)
         };
         !is_gone(team) && self.read().get(&tenant).is_some_and(knows)
     }
@@ -103,12 +105,13 @@ impl Directory {
     pub(in crate::store) fn put_team(&self, team: Arc<Team>, slices: Vec<SliceMembers>) {
         let tenant = TenantKey::of(team.as_ref(), &team.spec.tenant_ref);
         let id: Id = team.name_any().into();
+        let passed = self.passed.get(Kind::Team, &tenant.namespace);
         let changed = self.write(&tenant, |it| {
             if !is_gone(team.as_ref()) {
-                let known = it.graves.holds(&id, version(team.as_ref()));
+                let known = it.teams_graves.holds(&id, version(team.as_ref()));
                 return if known { None } else { it.put_team(&id, team, slices) };
             }
-            let news = it.graves.bury(&id, version(team.as_ref()));
+            let news = it.teams_graves.bury(&id, version(team.as_ref()), passed);
             it.held_teams.remove(&id);
             if !news {
                 return None;
@@ -129,8 +132,9 @@ impl Directory {
 
     /// Forgets a team whose object is gone; `version` is the one it had at the end, as for a user.
     pub(in crate::store) fn remove_team(&self, tenant: &TenantKey, id: &str, version: u64) {
+        let passed = self.passed.get(Kind::Team, &tenant.namespace);
         let changed = self.write(tenant, |it| {
-            it.graves.bury(id, version);
+            it.teams_graves.bury(id, version, passed);
             let ended = it.teams.get(id).is_some_and(|team| self::version(team.outline()) <= version);
             let is_over = |team: &Arc<Team>| self::version(team.as_ref()) <= version;
             let left = it.leaving_teams.get(id).is_some_and(is_over);
@@ -145,6 +149,11 @@ impl Directory {
         if let Some(moves) = changed {
             self.tell(Change::Team { tenant: tenant.clone(), id: id.into(), moved: moves.left.into() });
         }
+    }
+
+    /// The watch of a kind in a namespace (in all of them if it is empty) has told everything up to a version.
+    pub(in crate::store) fn passed(&self, kind: Kind, namespace: &str, version: u64) {
+        self.passed.set(kind, namespace, version);
     }
 
     /// The users of a namespace (all of them if it is empty) that are here, leaving or not, but not listed, with
@@ -199,7 +208,7 @@ impl Tenant {
     fn knows_user(&self, id: &str, version: u64) -> bool {
         let shown = self.users.get(id).map(UserView::resource_version);
         let held = self.held_users.get(id).map(|it| self::version(it.as_ref()));
-        shown.max(held).is_some_and(|known| version <= known) || self.graves.holds(id, version)
+        shown.max(held).is_some_and(|known| version <= known) || self.users_graves.holds(id, version)
     }
 
     /// Shows a user, or keeps them back. False if this or a newer version is here.
@@ -312,5 +321,25 @@ mod tests {
                 assert!(directory.having(kind, &tenant(), name).is_empty());
             }
         }
+    }
+
+    #[test]
+    fn who_is_gone_stays_gone_however_many_are_gone_before_the_watch_says_so() {
+        let directory = Directory::default();
+        directory.put_user(user(9, names::ORIGIN_RECEIVER));
+        directory.remove_user(&tenant(), ADA, 10);
+        for other in 0..30_001 {
+            directory.remove_user(&tenant(), &format!("other-{other}"), 11 + other);
+        }
+        directory.put_user(user(9, names::ORIGIN_RECEIVER));
+        assert!(directory.user(&tenant(), ADA).is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_user_is_none_of_a_team_of_the_same_name() {
+        let directory = Directory::default();
+        directory.remove_user(&tenant(), PLATFORM, 10);
+        directory.put_team(Arc::new(team(9, names::ORIGIN_RECEIVER)), Vec::new());
+        assert!(directory.team(&tenant(), PLATFORM).is_some());
     }
 }

@@ -22,7 +22,12 @@ use kube::{Resource, ResourceExt};
 use tokio::sync::broadcast;
 
 pub(super) use self::users::Window;
-use self::{graves::Graves, teams::Teams, users::Users, waiters::Waiters};
+use self::{
+    graves::{Graves, Passed},
+    teams::Teams,
+    users::Users,
+    waiters::Waiters,
+};
 use super::{
     membership::{Id, Members},
     page::Page,
@@ -44,13 +49,16 @@ pub struct Directory {
     tenants: RwLock<HashMap<TenantKey, Tenant>>,
     changes: broadcast::Sender<Change>,
     waiters: Waiters,
+    passed: Passed,
 }
 
 #[derive(Debug, Default)]
 struct Tenant {
     users: Users,
     teams: Teams,
-    graves: Graves,
+    // A user and a team that people declare may have the same name.
+    users_graves: Graves,
+    teams_graves: Graves,
     /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
     leaving_users: HashMap<Id, UserView>,
     leaving_teams: HashMap<Id, Arc<Team>>,
@@ -94,7 +102,7 @@ pub struct Counts {
 impl Default for Directory {
     fn default() -> Self {
         let changes = broadcast::channel(CHANGES_KEPT).0;
-        Self { tenants: RwLock::default(), changes, waiters: Waiters::default() }
+        Self { tenants: RwLock::default(), changes, waiters: Waiters::default(), passed: Passed::default() }
     }
 }
 
@@ -343,5 +351,10 @@ fn differ_in_status_only<K: Resource>(one: &K, other: &K) -> bool {
 
 /// The resource version as the number that it is.
 pub(super) fn version<K: Resource>(object: &K) -> u64 {
-    object.meta().resource_version.as_deref().and_then(|it| it.parse().ok()).unwrap_or(0)
+    object.meta().resource_version.as_deref().map_or(0, number)
+}
+
+/// A resource version as the number that it is.
+pub(super) fn number(version: &str) -> u64 {
+    version.parse().unwrap_or(0)
 }

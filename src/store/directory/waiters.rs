@@ -26,11 +26,13 @@ impl Directory {
         let Written { kind, tenant, id, version } = written;
         let tenants = self.read();
         let Some(tenant) = tenants.get(tenant) else { return false };
-        let here = match kind {
-            Kind::User => tenant.users.get(id).map(UserView::resource_version),
-            Kind::Team => tenant.teams.get(id).map(|team| super::version(team.outline())),
+        let (here, graves) = match kind {
+            Kind::User => (tenant.users.get(id).map(UserView::resource_version), &tenant.users_graves),
+            Kind::Team => {
+                (tenant.teams.get(id).map(|team| super::version(team.outline())), &tenant.teams_graves)
+            }
         };
-        here.is_some_and(|here| here >= *version) || tenant.graves.holds(id, *version)
+        here.is_some_and(|here| here >= *version) || graves.holds(id, *version)
     }
 
     /// Waits until [`Self::knows`] says yes.

@@ -8,7 +8,7 @@ use super::{
     roster::{Added, Question},
     wire::{Known, MOST, Told, WRITTEN},
 };
-use crate::store::Store;
+use crate::{api::names, store::Store};
 
 /// When to ask again after a failure.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -37,8 +37,13 @@ struct Courier {
 impl Courier {
     async fn ask(&mut self) {
         let Some(address) = self.added.address else {
-            tracing::warn!(peer = %self.added.peer, "another replica's Lease has no address; it can't be told anything");
-            return std::future::pending().await;
+            tracing::warn!(
+                lease = %self.added.peer,
+                annotation = names::ANNOTATION_PEER_ADDRESS,
+                "another replica's Lease says no address, so that replica can't be told anything, and no write is \
+                 acknowledged for as long as it renews the Lease: delete the Lease, its replica makes a new one"
+            );
+            return self.wait_for_the_end().await;
         };
         let mut failed = false;
         loop {
@@ -72,15 +77,23 @@ impl Courier {
         }
     }
 
+    /// Keeps no more than what somebody waits for.
+    async fn wait_for_the_end(&mut self) {
+        while let Some(question) = self.added.queue.recv().await {
+            self.waiting.retain(is_open);
+            self.waiting.push(question);
+        }
+    }
+
     /// Waits until there is something to ask. False if there never will be.
     async fn take_from_queue(&mut self) -> bool {
         loop {
-            // Nobody waits for the answer any more.
-            self.waiting.retain(|question| !question.settled.is_closed());
+            // Nobody waits for the answer to the others any more.
+            self.waiting.retain(is_open);
             while self.waiting.len() < MOST
                 && let Ok(question) = self.added.queue.try_recv()
             {
-                self.waiting.push(question);
+                self.waiting.extend(Some(question).filter(is_open));
             }
             if !self.waiting.is_empty() {
                 return true;
@@ -100,7 +113,70 @@ impl Courier {
     }
 }
 
+/// Whether its writer still waits.
+fn is_open(question: &Question) -> bool {
+    !question.settled.is_closed()
+}
+
 fn settle(question: Question) {
     // The writer may have given up waiting.
     let _ = question.settled.send(());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+    use tokio::sync::{mpsc, oneshot};
+    use tokio_util::sync::CancellationToken;
+    use tower::{BoxError, service_fn};
+
+    use super::*;
+    use crate::store::{Kind, PeerOptions, TenantKey, heard::Heard, written::Written};
+
+    /// A courier to a replica at this address, and the other end of its queue.
+    fn courier(address: Option<SocketAddr>) -> (Courier, mpsc::UnboundedSender<Question>) {
+        let nothing =
+            service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(Response::new(Body::empty())) });
+        let store = Store::new(Client::new(nothing, "default"), PeerOptions::alone());
+        let (sender, queue) = mpsc::unbounded_channel();
+        let added = Added { peer: "replica-1".into(), address, queue, gone: CancellationToken::new() };
+        (Courier { store, added, waiting: Vec::new() }, sender)
+    }
+
+    /// Asks so many things, and gives up on all of them but the last.
+    fn ask(queue: &mpsc::UnboundedSender<Question>, count: u64) -> oneshot::Receiver<()> {
+        let questions = (0..count).map(|version| {
+            let (settled, receiver) = oneshot::channel();
+            let tenant = TenantKey::new("identity", "okta");
+            let written = Written { kind: Kind::User, tenant, id: "7".into(), version };
+            queue.send(Question { written, settled }).unwrap();
+            receiver
+        });
+        questions.collect::<Vec<_>>().pop().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_replica_without_an_address_is_named_and_its_queue_holds_only_what_is_waited_for() {
+        let heard = Heard::default();
+        let (mut courier, queue) = courier(None);
+        let last = ask(&queue, 5000);
+        drop(queue);
+        courier.ask().await;
+        assert_eq!(courier.waiting.len(), 1);
+        drop(last);
+        let log = heard.text();
+        assert!(log.contains("replica-1") && log.contains("delete the Lease"), "{log}");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_taken_off_the_queue_at_once() {
+        let (mut courier, queue) = courier(Some((Ipv4Addr::LOCALHOST, 1).into()));
+        let _last = ask(&queue, 5000);
+        assert!(courier.take_from_queue().await);
+        assert_eq!(courier.waiting.len(), 1);
+        assert!(courier.added.queue.is_empty());
+    }
 }

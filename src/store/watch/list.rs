@@ -17,6 +17,7 @@ use kube::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::items::Items;
+use crate::store::unreadable::{Unreadable, decode, said, what};
 
 /// How many objects a page has, where a list is asked for in pages.
 const PAGE: u32 = 500;
@@ -24,13 +25,12 @@ const PAGE: u32 = 500;
 /// Why a list did not come whole.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ListError {
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Refused(#[from] kube::Error),
     #[error("the API server's answer broke off: {0}")]
     BrokeOff(#[from] io::Error),
-    /// serde's own words would quote the object.
-    #[error("an object is not as its definition says: {} at column {} of its JSON", what(.0), .0.column())]
-    Object(serde_json::Error),
+    #[error(transparent)]
+    Object(#[from] Unreadable),
     #[error("the API server's answer is no list: {} at column {} outside of its objects", what(.0), .0.column())]
     NoList(serde_json::Error),
     #[error("the API server did not say which version its list is of")]
@@ -66,7 +66,7 @@ struct Envelope {
     metadata: ListMeta,
 }
 
-impl<K: Resource + DeserializeOwned> List<K> {
+impl<K: Resource<DynamicType = ()> + DeserializeOwned> List<K> {
     /// Of what `api` is about, as new as it is when it is asked for: no version is named, so none before that will do.
     pub(super) fn new(client: Client, api: &Api<K>, ask: Ask) -> Self {
         let limit = match ask {
@@ -94,7 +94,7 @@ impl<K: Resource + DeserializeOwned> List<K> {
                 Page { body, items: Items::default() }
             };
             if let Some(item) = page.items.next() {
-                let object = serde_json::from_slice(item).map_err(ListError::Object)?;
+                let object = decode(item)?;
                 self.page = Some(page);
                 return Ok(Some(object));
             }
@@ -125,15 +125,6 @@ impl<K: Resource + DeserializeOwned> List<K> {
             self.version = Some(version.ok_or(ListError::NoVersion)?);
         }
         Ok(())
-    }
-}
-
-fn what(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Io => "it can't be read",
-        serde_json::error::Category::Syntax => "it is no JSON",
-        serde_json::error::Category::Data => "something has the wrong type or is missing",
-        serde_json::error::Category::Eof => "it ends too early",
     }
 }
 
@@ -215,7 +206,7 @@ mod tests {
         let (result, _) = listed(Ask::AtOnce, vec![answer.to_owned()]).await;
         let said = result.unwrap_err().to_string();
         assert!(
-            said.starts_with("an object is not as its definition says") && !said.contains("ada"),
+            said.starts_with("Team ?/a is not as its definition says") && !said.contains("ada"),
             "{said}"
         );
     }

@@ -1,8 +1,8 @@
 //! How far the watches are: what must have been listed before anything may be shown.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
@@ -10,20 +10,26 @@ use tokio::sync::watch;
 /// Which watches have listed everything once.
 #[derive(Debug)]
 pub(in crate::store) struct Progress {
-    missing: Mutex<BTreeSet<String>>,
+    /// With the reason, where there is one.
+    missing: Mutex<BTreeMap<String, Option<String>>>,
     done: watch::Sender<bool>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        let missing = Mutex::new(BTreeSet::from(["store: the watches have not started".to_owned()]));
+        let missing = Mutex::new(BTreeMap::from([("store: the watches have not started".to_owned(), None)]));
         Self { missing, done: watch::channel(false).0 }
     }
 }
 
 impl Progress {
     pub(in crate::store) fn missing(&self) -> Vec<String> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let missing = self.lock();
+        let line = |(what, why): (&String, &Option<String>)| match why {
+            Some(why) => format!("{what}: {why}"),
+            None => what.clone(),
+        };
+        missing.iter().map(line).collect()
     }
 
     pub(in crate::store) async fn wait(&self) {
@@ -42,16 +48,27 @@ impl Progress {
     }
 
     pub(super) fn expect(&self, what: impl IntoIterator<Item = String>) {
-        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        *missing = what.into_iter().collect();
+        let mut missing = self.lock();
+        *missing = what.into_iter().map(|what| (what, None)).collect();
         self.done.send_replace(false);
     }
 
     pub(super) fn listed(&self, what: &str) {
-        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing = self.lock();
         missing.remove(what);
         if missing.is_empty() {
             self.done.send_replace(true);
         }
+    }
+
+    /// It could not be listed yet, and why.
+    pub(super) fn failed(&self, what: &str, reason: &impl ToString) {
+        if let Some(why) = self.lock().get_mut(what) {
+            *why = Some(reason.to_string());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
