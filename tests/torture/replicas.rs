@@ -116,12 +116,29 @@ impl Replica {
         .await;
     }
 
-    /// Ends it by SIGTERM, and starts another process.
-    pub async fn restart(&self) {
+    /// How many writes of users, and of Leases, which are the claims of their names, wait since [`Passes::AllButWrites`].
+    /// A request makes one after the other, so each of them is another request.
+    pub fn held(&self) -> usize {
+        let is_of_a_user = |write: &&String| write.contains("/users") || write.contains("/leases");
+        self.proxy.held().iter().filter(is_of_a_user).count()
+    }
+
+    /// Sends it SIGTERM, and waits until it knows.
+    pub async fn terminate(&self) {
+        let operator = self.operator.lock().await;
+        let said = operator.log().len();
+        operator.signal(Signal::TERM);
+        eventually("it stops", || async { operator.log()[said..].contains("stopping").then_some(()) }).await;
+    }
+
+    /// Waits until it has ended after [`Replica::terminate`], and starts another process.
+    pub async fn come_back(&self) {
         let mut operator = self.operator.lock().await;
-        assert!(operator.stop().await, "an operator has not ended well:\n{}", operator.log());
+        assert!(operator.end().await, "an operator has not ended well:\n{}", operator.log());
         self.proxy.renew();
         operator.spawn();
+        drop(operator);
+        self.until_ready().await;
     }
 
     /// Starts it anew while there is no API server, which comes only when it has noticed that.
