@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kube::Api;
+use rollcall::api::Team;
 use rollcall_dev::{Component, Signal};
 use tokio::sync::Mutex;
 
@@ -156,6 +158,14 @@ impl Replica {
         start_api_server().await;
         self.until_ready().await;
         assert!(!operator.has_ended(), "{}", operator.log());
+    }
+
+    /// How many shards' slices a group has.
+    pub async fn slices(&self, id: &str) -> usize {
+        let operator = self.operator.lock().await;
+        let teams: Api<Team> = Api::namespaced(operator.client.clone(), &operator.namespace);
+        let team = teams.get(id).await.unwrap();
+        team.spec.membership.slices.iter().filter(|name| !name.is_empty()).count()
     }
 
     /// Lets it suffer for a while, and be well again.
