@@ -69,9 +69,9 @@ impl Block {
             let chosen = self.people.iter().zip(&selection).filter(move |(_, it)| **it == is_in);
             chosen.map(|(person, _)| person.clone()).collect()
         };
-        let (these, those) = (of(true), of(false));
+        let (chosen, others) = (of(true), of(false));
         self.selections.lock().unwrap().insert(selection, name.to_owned());
-        (these, those)
+        (chosen, others)
     }
 
     /// The name of the selection that these members are.
@@ -107,9 +107,9 @@ pub async fn create(service: &Service, name: &str, people: &[String], is_large: 
 /// Selects others of a block by one PATCH; `name` is used once only.
 pub async fn change(service: &Service, asking: Asking, group: &LargeGroup, name: &str, random: &mut Random) {
     let block = random.pick(&group.blocks);
-    let (these, those) = block.select(name, random);
-    let change = json!([{"op": "add", "path": "members", "value": refs(&these)},
-        {"op": "remove", "path": "members", "value": refs(&those)}]);
+    let (chosen, others) = block.select(name, random);
+    let change = json!([{"op": "add", "path": "members", "value": refs(&chosen)},
+        {"op": "remove", "path": "members", "value": refs(&others)}]);
     let path = format!("/Groups/{}", group.id);
     let (span, answer) = service.ask(asking, Method::PATCH, &path, &patch(&change)).await;
     match answer {
