@@ -61,7 +61,9 @@ async fn a_crash_after_any_write_leaves_every_long_tail_whole() {
         alone(async |lane| {
             let people = large_groups::people(&lane, tails::PEOPLE).await;
             let lane = everywhere(lane, Told(tails::Overflow(people.clone()))).await;
-            everywhere(lane, Told(tails::Fold(people))).await
+            let lane = everywhere(lane, Told(tails::Fold(people.clone()))).await;
+            let lane = everywhere(lane, Told(tails::Join(people.clone()))).await;
+            everywhere(lane, Told(tails::JoinAgain(people))).await
         }),
         alone(async |lane| {
             let people = large_groups::people(&lane, tails::FEW).await;

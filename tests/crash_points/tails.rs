@@ -1,5 +1,5 @@
-//! What an identity provider does to a group whose tail gets too long: it becomes a slice of recent changes, that is folded
-//! into the shards when it gets too long itself, and a small group gets its first slice.
+//! What an identity provider does to a group whose tail gets too long, by one PATCH or by several: it becomes a slice of
+//! recent changes, that is folded into the shards when it gets too long itself, and a small group gets its first slice.
 
 use std::{
     collections::BTreeSet,
@@ -25,8 +25,11 @@ const TAIL: usize = 33;
 /// So many are in two shards, which is the fewest that recent changes are kept beside.
 pub const PEOPLE: usize = 2_100;
 
+/// So many come by one PATCH: more than fit into a tail.
+const BLOCK: usize = TAIL + 7;
+
 /// Enough for a small group that grows.
-pub const FEW: usize = TAIL + 7;
+pub const FEW: usize = BLOCK;
 
 /// The kinds of writes that a change of members consists of.
 const NEW: &str = "POST membershipslices";
@@ -75,8 +78,41 @@ impl Story for Overflow {
     }
 
     fn is_as_told(membership: &Membership) -> bool {
-        let Membership { count: _, added, removed, recent, slices } = membership;
-        !recent.is_empty() && added.is_empty() && removed.is_empty() && slices.len() == 2
+        has_recent_changes(membership)
+    }
+}
+
+/// The usual write of a large group: so many members join by one PATCH that they become what is recent.
+pub struct Join(pub Arc<[String]>);
+
+impl Story for Join {
+    const NAME: &'static str = "let a block of members join a large group";
+    const PREPARED: usize = 0;
+    const WRITES: &'static [&'static str] = &[NEW, SWAP];
+
+    fn states(&self) -> Vec<Vec<String>> {
+        vec![self.0[BLOCK..].to_vec(), self.0.to_vec()]
+    }
+
+    fn is_as_told(membership: &Membership) -> bool {
+        has_recent_changes(membership)
+    }
+}
+
+/// The next such PATCH: they join those who are recent already.
+pub struct JoinAgain(pub Arc<[String]>);
+
+impl Story for JoinAgain {
+    const NAME: &'static str = "let another block of members join a large group";
+    const PREPARED: usize = 1;
+    const WRITES: &'static [&'static str] = &[NEW, SWAP, DROP];
+
+    fn states(&self) -> Vec<Vec<String>> {
+        vec![self.0[2 * BLOCK..].to_vec(), self.0[BLOCK..].to_vec(), self.0.to_vec()]
+    }
+
+    fn is_as_told(membership: &Membership) -> bool {
+        has_recent_changes(membership)
     }
 }
 
@@ -115,6 +151,12 @@ impl Story for Cross {
         let Membership { count: _, added, removed, recent, slices } = membership;
         recent.is_empty() && added.is_empty() && removed.is_empty() && slices.len() == 1
     }
+}
+
+/// What has changed is recent, all of it, beside both shards.
+fn has_recent_changes(membership: &Membership) -> bool {
+    let Membership { count: _, added, removed, recent, slices } = membership;
+    !recent.is_empty() && added.is_empty() && removed.is_empty() && slices.len() == 2
 }
 
 /// A story, cut at each write.

@@ -38,6 +38,8 @@ pub enum Passes {
     AllButAnswers,
     /// Writes reach the server, and are answered 504, as if it did not know itself whether it has stored them.
     Doubts,
+    /// Writes wait here before they reach the server.
+    AllButWrites,
     /// Nothing in either direction, and connections stay open.
     Nothing,
 }
@@ -69,6 +71,8 @@ struct State {
 struct Line {
     passes: watch::Sender<Passes>,
     ledger: Mutex<Ledger>,
+    /// The writes that wait for [`Passes::AllButWrites`] to be over.
+    held: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +112,14 @@ impl ApiProxy {
 
     /// Changes what passes, also of what is under way.
     pub fn set(&self, passes: Passes) {
-        self.line().passes.send_replace(passes);
+        let line = self.line();
+        lock(&line.held).clear();
+        line.passes.send_replace(passes);
+    }
+
+    /// The writes that wait since [`Passes::AllButWrites`] was set.
+    pub fn held(&self) -> Vec<String> {
+        lock(&self.line().held).clone()
     }
 
     /// Begins to count writes anew, and cuts the line at one of them, the first being 1.
@@ -152,9 +163,10 @@ impl ApiProxy {
 }
 
 impl Passes {
+    /// Whether it lets answers through, and requests that are no writes.
     fn lets_through(self, watches: bool) -> bool {
         match self {
-            Self::Everything | Self::AllButAnswers | Self::Doubts => true,
+            Self::Everything | Self::AllButAnswers | Self::Doubts | Self::AllButWrites => true,
             Self::AllButWatches => !watches,
             Self::Nothing => false,
         }
@@ -175,11 +187,20 @@ impl std::fmt::Debug for State {
 
 impl Line {
     fn new() -> Self {
-        Self { passes: watch::Sender::new(Passes::Everything), ledger: Mutex::default() }
+        let passes = watch::Sender::new(Passes::Everything);
+        Self { passes, ledger: Mutex::default(), held: Mutex::default() }
     }
 
     async fn wait(&self, passes: impl Fn(Passes) -> bool) {
         self.passes.subscribe().wait_for(|now| passes(*now)).await.unwrap();
+    }
+
+    /// Waits until a write may pass.
+    async fn hold(&self, write: &str) {
+        if *self.passes.borrow() == Passes::AllButWrites {
+            lock(&self.held).push(write.to_owned());
+        }
+        self.wait(|now| now.lets_through(false) && now != Passes::AllButWrites).await;
     }
 
     /// Writes a write down. What is to happen at it, if anything; an error if the line is being cut at an earlier one.
@@ -210,9 +231,12 @@ async fn handle(state: Arc<State>, line: Arc<Line>, request: Request<Incoming>) 
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Silence)?.to_bytes();
     let watches = parts.uri.query().is_some_and(|query| query.contains("watch=true"));
-    line.wait(|now| now.lets_through(watches)).await;
     let write = describe(&parts.method, &parts.uri, &body);
     let is_write = write.is_some();
+    match &write {
+        Some(write) => line.hold(write).await,
+        None => line.wait(|now| now.lets_through(watches)).await,
+    }
     let cut = match write.map(|write| line.enter(write)).transpose() {
         Ok(cut) => cut.flatten(),
         Err(Silence) => return std::future::pending().await,

@@ -158,6 +158,16 @@ impl Operator {
         self.process.take().unwrap().kill().unwrap();
     }
 
+    /// Waits until it has ended, having been told to; true if it ended well.
+    pub async fn end(&mut self) -> bool {
+        let mut process = self.process.take().unwrap();
+        eventually("the operator has ended", || {
+            let ended = process.ended().unwrap();
+            async move { ended.map(|status| status.success()) }
+        })
+        .await
+    }
+
     /// Asks it to stop, and waits for that; true if it ended well.
     pub async fn stop(&mut self) -> bool {
         let process = self.process.take().unwrap();

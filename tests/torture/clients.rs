@@ -9,20 +9,29 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
+use reqwest::Method;
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     arena,
+    blocks::{self, LargeGroup},
     crowd::{self, Group},
     operator::eventually,
     people::{self, Person},
     random::Random,
-    service::Service,
+    scim::user,
+    service::{Answer, Service},
 };
 
 /// So many clients of each sort.
 const CLIENTS: usize = 4;
+
+/// Titles, names, groups, and large groups.
+const SORTS: usize = 4;
+
+/// So many requests at once make what is needed.
+const MAKERS: usize = 96;
 
 /// So many users share the clients that write titles.
 const SLOTS: usize = 3;
@@ -46,6 +55,8 @@ pub struct Known {
     crowd: Vec<Person>,
     /// One for each era.
     groups: Vec<Group>,
+    /// They are there all the time, and cost too much for an era.
+    large: Vec<LargeGroup>,
     slots: Mutex<[Option<Person>; SLOTS]>,
     people: Mutex<Vec<Person>>,
     fighters: Mutex<Vec<Person>>,
@@ -74,11 +85,12 @@ impl Load {
         for era in 0..=era_at(time) + 8 {
             groups.push(group(service, era, &crowd).await);
         }
+        let large = large_groups(service).await;
         let (service, began) = (service.clone(), service.history.now());
         let (slots, people, fighters) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let known = Arc::new(Known { service, crowd, groups, slots, people, fighters, began });
+        let known = Arc::new(Known { service, crowd, groups, large, slots, people, fighters, began });
         let (stop, mut clients) = (CancellationToken::new(), JoinSet::new());
-        for number in 0..CLIENTS * 3 {
+        for number in 0..CLIENTS * SORTS {
             let (known, random) = (Arc::clone(&known), random.split());
             let client = Client { number, known, random, values: 0, fighter: None };
             clients.spawn(client.run(stop.clone()));
@@ -101,10 +113,11 @@ impl Client {
         let mut every = tokio::time::interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(every.tick()).await.is_some() {
-            match self.number % 3 {
+            match self.number % SORTS {
                 0 => self.with_titles().await,
                 1 => self.with_names().await,
-                _ => self.with_groups().await,
+                2 => self.with_groups().await,
+                _ => self.with_large_groups().await,
             }
         }
     }
@@ -178,16 +191,32 @@ impl Client {
     async fn with_groups(&mut self) {
         let (known, asking) = (Arc::clone(&self.known), self.asking());
         let group = &known.groups[known.era().min(known.groups.len() - 1)];
-        let own = &known.crowd[self.number / 3];
+        let own = &known.crowd[self.number / SORTS];
         if self.random.percent(50) {
             crowd::change(&known.service, asking, group, own, self.random.percent(50)).await;
         } else {
             crowd::read(&known.service, asking, group, &known.crowd).await;
         }
     }
+
+    async fn with_large_groups(&mut self) {
+        let (known, asking) = (Arc::clone(&self.known), self.asking());
+        let group = self.random.pick(&known.large);
+        if self.random.percent(50) {
+            let value = self.new_value();
+            blocks::change(&known.service, asking, group, &value, &mut self.random).await;
+        } else {
+            blocks::read(&known.service, asking, group).await;
+        }
+    }
 }
 
 impl Known {
+    /// The ids of groups whose members are in slices.
+    pub fn large_groups(&self) -> impl Iterator<Item = &str> {
+        self.large.iter().map(|group| group.id.as_str())
+    }
+
     fn era(&self) -> usize {
         era_at(self.service.history.now().saturating_sub(self.began))
     }
@@ -206,7 +235,7 @@ impl Known {
         let people = self.people.lock().unwrap().clone();
         let fighters = self.fighters.lock().unwrap().clone();
         for replica in 0..service.replicas() {
-            let asking = (CLIENTS * 3, replica);
+            let asking = (CLIENTS * SORTS, replica);
             let people = stream::iter(&people);
             let people =
                 people.map(|it| until_answered(move || people::read(service, asking, it))).buffered(8);
@@ -217,12 +246,14 @@ impl Known {
             let groups = stream::iter(&self.groups);
             let group = move |it| until_answered(move || crowd::read(service, asking, it, &self.crowd));
             let groups = groups.map(group).buffered(8);
+            let large = stream::iter(&self.large);
+            let large = large.map(|it| until_answered(move || blocks::read(service, asking, it))).buffered(2);
             let names = (0..=eras).flat_map(|era| arena::names(era).into_iter().map(move |it| (era, it)));
             let names = stream::iter(names).map(async |(era, name)| {
                 until_answered(|| arena::look_up(service, asking, era, &name)).await;
             });
             let names = names.buffered(8);
-            people.chain(fighters).chain(groups).chain(names).collect::<Vec<()>>().await;
+            people.chain(fighters).chain(groups).chain(large).chain(names).collect::<Vec<()>>().await;
         }
     }
 }
@@ -249,6 +280,36 @@ async fn group(service: &Service, era: usize, crowd: &[Person]) -> Group {
     eventually("a group is created", || async {
         let attempt = attempts.fetch_add(1, Ordering::Relaxed);
         crowd::create(service, &format!("group-{era}-{attempt}"), crowd).await
+    })
+    .await
+}
+
+/// One group that grows from one shard into two, and one that is a block or some.
+async fn large_groups(service: &Service) -> Vec<LargeGroup> {
+    let people = stream::iter(0..blocks::PEOPLE).map(|number| somebody(service, number));
+    let people: Vec<String> = people.buffered(MAKERS).collect().await;
+    let mut groups = Vec::new();
+    for is_large in [true, false] {
+        let attempts = AtomicUsize::new(0);
+        let create = || async {
+            let name = format!("blocks-{is_large}-{}", attempts.fetch_add(1, Ordering::Relaxed));
+            blocks::create(service, &name, &people, is_large).await
+        };
+        groups.push(eventually("a large group is created", create).await);
+    }
+    groups
+}
+
+/// Somebody who does nothing but be a member of large groups.
+async fn somebody(service: &Service, number: usize) -> String {
+    let attempts = AtomicUsize::new(0);
+    eventually("somebody is created", || async {
+        let name = format!("somebody-{number}-{}", attempts.fetch_add(1, Ordering::Relaxed));
+        match service.ask((0, 0), Method::POST, "/Users", &user(&name)).await.1 {
+            Answer::Said(201, created) => created["id"].as_str().map(str::to_owned),
+            Answer::Unknown | Answer::Unsent => None,
+            refused @ Answer::Said(..) => panic!("{name} could not be created: {refused:?}"),
+        }
     })
     .await
 }

@@ -25,8 +25,14 @@ struct Books {
     look_ups: Vec<LookUp>,
     /// What can't be right whatever else happened.
     complaints: Vec<String>,
-    requests: usize,
-    unknown: usize,
+    answers: Answers,
+}
+
+/// How many requests there were, and how many of them were answered other than by 503.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    pub requests: usize,
+    pub definite: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +53,14 @@ pub struct Span {
     pub ended: Option<Duration>,
 }
 
+impl Answers {
+    /// How many of a hundred requests since then had a definite answer.
+    pub fn percent_since(self, before: Self) -> usize {
+        let Self { requests, definite } = self;
+        (definite - before.definite) * 100 / (requests - before.requests).max(1)
+    }
+}
+
 impl Span {
     fn event<Op>(self, op: Op) -> Event<Op> {
         let Self { client, replica, began, ended } = self;
@@ -63,10 +77,14 @@ impl History {
         self.start.elapsed()
     }
 
-    pub fn count(&self, known: bool) {
-        let mut books = self.books();
-        books.requests += 1;
-        books.unknown += usize::from(!known);
+    pub fn count(&self, is_definite: bool) {
+        let answers = &mut self.books().answers;
+        answers.requests += 1;
+        answers.definite += usize::from(is_definite);
+    }
+
+    pub fn answers(&self) -> Answers {
+        self.books().answers
     }
 
     /// Something that was done to one register.
@@ -111,9 +129,9 @@ impl History {
         let events: usize = books.registers.values().map(Vec::len).sum::<usize>()
             + books.arenas.values().map(Vec::len).sum::<usize>();
         format!(
-            "{} requests, {} of them with an unknown outcome; {events} events of {} registers and {} arenas",
-            books.requests,
-            books.unknown,
+            "{} requests, {} of them with a definite answer; {events} events of {} registers and {} arenas",
+            books.answers.requests,
+            books.answers.definite,
             books.registers.len(),
             books.arenas.len()
         )

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kube::Api;
+use rollcall::api::Team;
 use rollcall_dev::{Component, Signal};
 use tokio::sync::Mutex;
 
@@ -116,12 +118,29 @@ impl Replica {
         .await;
     }
 
-    /// Ends it by SIGTERM, and starts another process.
-    pub async fn restart(&self) {
+    /// How many writes of users, and of Leases, which are the claims of their names, wait since [`Passes::AllButWrites`].
+    /// A request makes one after the other, so each of them is another request.
+    pub fn held(&self) -> usize {
+        let is_of_a_user = |write: &&String| write.contains("/users") || write.contains("/leases");
+        self.proxy.held().iter().filter(is_of_a_user).count()
+    }
+
+    /// Sends it SIGTERM, and waits until it knows.
+    pub async fn terminate(&self) {
+        let operator = self.operator.lock().await;
+        let said = operator.log().len();
+        operator.signal(Signal::TERM);
+        eventually("it stops", || async { operator.log()[said..].contains("stopping").then_some(()) }).await;
+    }
+
+    /// Waits until it has ended after [`Replica::terminate`], and starts another process.
+    pub async fn come_back(&self) {
         let mut operator = self.operator.lock().await;
-        assert!(operator.stop().await, "an operator has not ended well:\n{}", operator.log());
+        assert!(operator.end().await, "an operator has not ended well:\n{}", operator.log());
         self.proxy.renew();
         operator.spawn();
+        drop(operator);
+        self.until_ready().await;
     }
 
     /// Starts it anew while there is no API server, which comes only when it has noticed that.
@@ -139,6 +158,14 @@ impl Replica {
         start_api_server().await;
         self.until_ready().await;
         assert!(!operator.has_ended(), "{}", operator.log());
+    }
+
+    /// How many shards' slices a group has.
+    pub async fn slices(&self, id: &str) -> usize {
+        let operator = self.operator.lock().await;
+        let teams: Api<Team> = Api::namespaced(operator.client.clone(), &operator.namespace);
+        let team = teams.get(id).await.unwrap();
+        team.spec.membership.slices.iter().filter(|name| !name.is_empty()).count()
     }
 
     /// Lets it suffer for a while, and be well again.

@@ -56,7 +56,7 @@ impl Service {
         let began = self.history.now();
         let answer = self.answer(&method, path, request).await;
         let known = !matches!(answer, Answer::Unknown);
-        self.history.count(known);
+        self.history.count(matches!(answer, Answer::Said(..)));
         (Span { client, replica, began, ended: known.then(|| self.history.now()) }, answer)
     }
 

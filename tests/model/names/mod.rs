@@ -9,8 +9,8 @@ mod wrong;
 use self::{model::Names, wrong::Wrong};
 use super::check;
 
-/// Two writers with three operations, whose every call may go unanswered, on two users: names are swapped, given up and
-/// taken again.
+/// Two writers with three operations on two users: names are swapped, given up and taken again. Any one of all their calls
+/// may go unanswered.
 const TWO: Names = Names { writers: 2, operations: 3, lost: 1, users: 2, most: 1, wrong: Wrong::Nothing };
 
 #[test]
