@@ -50,7 +50,7 @@ struct Tenant {
     users: Users,
     teams: Teams,
     graves: Graves,
-    /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
+    /// Deleted, and kept by Kubernetes until downstream apps have revoked.
     leaving_users: HashMap<Id, UserView>,
     leaving_teams: HashMap<Id, Arc<Team>>,
     /// Not shown, because others have their names.
