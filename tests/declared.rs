@@ -159,6 +159,25 @@ async fn what_was_declared_while_nobody_led_is_claimed_by_the_next_leader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_declared_and_no_app_is_about_goes_at_once_also_while_nobody_leads() {
+    let mut it = Fixture::new().await;
+    it.declare("ada", "ada@example.com");
+    it.declare("eve", "eve@example.com");
+    it.until_named("ada@example.com", &["ada"]).await;
+    it.until_named("eve@example.com", &["eve"]).await;
+    let gone = async |name: &str| {
+        it.users.delete(name, &DeleteParams::default()).await.unwrap();
+        it.users.get_opt(name).await.unwrap().is_none()
+    };
+    assert!(gone("ada").await, "nothing keeps her");
+    assert!(it.operator.stop().await);
+    assert!(gone("eve").await, "nor her");
+    it.operator.launch().await;
+    assert_eq!(it.create("eve@example.com").await.0, 201);
+    it.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_declared_twin_is_kept_back_until_the_name_is_free() {
     let it = Fixture::new().await;
     let (_, grace) = it.create("grace@example.com").await;
@@ -264,7 +283,8 @@ async fn what_people_hand_over_is_the_identity_providers_from_its_first_write_on
     it.until_named("ada@example.com", &["ada"]).await;
     assert_eq!(it.create("ada@example.com").await.0, 409);
     assert_eq!(it.named("ada@example.com").await, ["ada"]);
-    assert!(it.users.get("ada").await.unwrap().finalizers().is_empty());
+    let ada = it.users.get("ada").await.unwrap();
+    assert!(ada.finalizers().is_empty(), "nothing keeps whom no app is about");
 
     let out = json!({"Operations": [{"op": "replace", "path": "active", "value": false}]});
     let (status, answer) = it.ask(Method::PATCH, "/Users/ada", out).await;

@@ -177,14 +177,16 @@ async fn leave_teams(context: &Context, tenant: &TenantKey, goers: &[Goer]) -> H
     failed.into_iter().flat_map(|(_, members)| members).collect()
 }
 
-/// Takes our finalizer off. The slices of a team are nobody's then.
+/// Takes our finalizer off. The slices of a team are nobody's then, unless people declare these, too.
 async fn release(context: &Context, tenant: &TenantKey, goer: &Goer) -> kube::Result<()> {
     match goer {
         Goer::User(user) => take_finalizer(context, tenant, user.as_ref()).await,
         Goer::Team(team) => {
             take_finalizer(context, tenant, team.as_ref()).await?;
-            let slices = team.spec.membership.slice_names().map(str::to_owned).collect();
-            context.store.drop_slices(tenant, slices);
+            if team.labels().get(names::LABEL_ORIGIN).is_some_and(|origin| origin == names::ORIGIN_RECEIVER) {
+                let slices = team.spec.membership.slice_names().map(str::to_owned).collect();
+                context.store.drop_slices(tenant, slices);
+            }
             Ok(())
         }
     }
@@ -195,7 +197,7 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
     let api: Api<K> = Api::namespaced(context.client.clone(), &tenant.namespace);
-    finalizer::set(&api, &object.name_any(), names::FINALIZER_REVOKE, false).await
+    finalizer::set(&api, &object.name_any(), names::FINALIZER_REVOKE, false).await.map(drop)
 }
 
 impl Goer {

@@ -165,30 +165,36 @@ impl Store {
         }
     }
 
-    /// A team as the API server has it now, with its members.
+    /// A team as the API server has it now, with its members, taken in.
     pub(super) async fn fresh_team(
         &self,
         tenant: &TenantKey,
         id: &str,
     ) -> Result<(TeamView, Arc<Members>), StoreError> {
-        let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
         let mut attempts = Attempts::default();
         loop {
-            let shown = self.directory().team(tenant, id).map(|team| version(team.outline()));
-            let held = || self.directory().held_team(tenant, id).map(|team| version(team.as_ref()));
-            let known = shown.or_else(held);
-            let team = call(self.teams_api(tenant).get_opt(id)).await?;
-            let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
-                if let Some(version) = known {
-                    self.directory().remove_team(tenant, id, version);
-                }
-                return Err(not_found());
-            };
+            let team = self.read_team(tenant, id).await?;
+            self.make_room(&team).await?;
             if self.take_in_team(team).await? {
-                return self.directory().team_with_members(tenant, id).ok_or_else(not_found);
+                return self.directory().team_with_members(tenant, id).ok_or_else(|| not_found(id));
             }
             attempts.next_conflict().await?;
         }
+    }
+
+    /// A team as the API server has it now. One that is gone is forgotten here.
+    pub(super) async fn read_team(&self, tenant: &TenantKey, id: &str) -> Result<Team, StoreError> {
+        let shown = self.directory().team(tenant, id).map(|team| version(team.outline()));
+        let held = || self.directory().held_team(tenant, id).map(|team| version(team.as_ref()));
+        let known = shown.or_else(held);
+        let team = call(self.teams_api(tenant).get_opt(id)).await?;
+        let Some(team) = team.filter(|team| team.spec.tenant_ref.name == tenant.name.as_ref()) else {
+            if let Some(version) = known {
+                self.directory().remove_team(tenant, id, version);
+            }
+            return Err(not_found(id));
+        };
+        Ok(team)
     }
 
     /// Members must exist in this tenant, and a team can't be in itself. Who is not known here may have been created on
@@ -247,6 +253,7 @@ impl Store {
         // What is given back tells of the object; who is in it is asked of the directory.
         let slices = team.spec.membership.slice_names().map(|_| SliceMembers::default()).collect();
         let view = TeamView::new(team.clone(), slices);
+        self.make_room(&team).await?;
         if !self.take_in_team(team).await? {
             // Somebody has changed it since, and its slices are gone: then that newer version is to be known here.
             self.fresh_team(tenant, &id).await?;
@@ -257,6 +264,10 @@ impl Store {
     pub(super) fn teams_api(&self, tenant: &TenantKey) -> Api<Team> {
         Api::namespaced(self.client().clone(), &tenant.namespace)
     }
+}
+
+fn not_found(id: &str) -> StoreError {
+    StoreError::NotFound { kind: KIND, id: id.to_owned() }
 }
 
 /// What has come of a step, to a [`Commit`].

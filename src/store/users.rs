@@ -47,7 +47,7 @@ impl Store {
             let post = || async { Ok(call(api.create(&post_params(), &user)).await?) };
             if let Some(user) = claims.write(&id, &moves, post, |stored| stored.spec == user.spec).await? {
                 let written = Written::of(&user);
-                let user = self.directory().put_written_user(user);
+                let user = self.took_in_user(user).await;
                 self.acknowledge(&written).await?;
                 return Ok(user);
             }
@@ -81,9 +81,9 @@ impl Store {
             if !may_be_written(&object) {
                 return Err(StoreError::Declared { kind: KIND, id: id.to_owned() });
             }
-            if let Some(user) = self.swap_user(tenant, &object, wanted, unique).await? {
+            if let Some(user) = Box::pin(self.swap_user(tenant, &object, wanted, unique)).await? {
                 let written = Written::of(&user);
-                let user = self.directory().put_written_user(user);
+                let user = self.took_in_user(user).await;
                 drop(turn);
                 self.acknowledge(&written).await?;
                 return Ok(user);
@@ -132,9 +132,16 @@ impl Store {
         }
     }
 
-    /// A user as the API server has them now.
+    /// A user as the API server has them now, taken in.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
-        let not_found = || StoreError::NotFound { kind: KIND, id: id.to_owned() };
+        let user = Box::pin(self.read_user(tenant, id)).await?;
+        self.make_room(&user).await?;
+        self.directory().put_user(user);
+        self.directory().user(tenant, id).ok_or_else(|| not_found(id))
+    }
+
+    /// A user as the API server has them now. Who is gone is forgotten here.
+    pub(super) async fn read_user(&self, tenant: &TenantKey, id: &str) -> Result<User, StoreError> {
         let shown = self.directory().user(tenant, id).map(|user| user.resource_version());
         let held = || self.directory().held_user(tenant, id).map(|user| version(user.as_ref()));
         let known = shown.or_else(held);
@@ -143,10 +150,17 @@ impl Store {
             if let Some(version) = known {
                 self.directory().remove_user(tenant, id, version);
             }
-            return Err(not_found());
+            return Err(not_found(id));
         };
-        self.directory().put_user(user);
-        self.directory().user(tenant, id).ok_or_else(not_found)
+        Ok(user)
+    }
+
+    /// What was just stored, as the next reader here sees it.
+    async fn took_in_user(&self, user: User) -> UserView {
+        if let Err(error) = self.make_room(&user).await {
+            tracing::debug!(%error, "could not look who had a name before; it is done again before the answer");
+        }
+        self.directory().put_written_user(user)
     }
 
     /// One compare-and-swap; `None` if the object has changed since.
@@ -173,6 +187,10 @@ impl Store {
     fn users_api(&self, tenant: &TenantKey) -> Api<User> {
         Api::namespaced(self.client().clone(), &tenant.namespace)
     }
+}
+
+fn not_found(id: &str) -> StoreError {
+    StoreError::NotFound { kind: KIND, id: id.to_owned() }
 }
 
 fn spec(tenant: &TenantKey, document: Document) -> Result<UserSpec, StoreError> {

@@ -117,6 +117,12 @@ impl UserView {
         self.0.metadata.text_in("labels", names::LABEL_ORIGIN) == Some(names::ORIGIN_RECEIVER)
     }
 
+    /// Whether the object stays until every app has revoked, should it be deleted.
+    pub fn is_kept(&self) -> bool {
+        let finalizers = self.0.metadata.get("finalizers");
+        finalizers.iter().filter_map(Value::as_array).flatten().any(|it| it == names::FINALIZER_REVOKE)
+    }
+
     /// Whether anything was said of them.
     pub fn has_status(&self) -> bool {
         self.0.status.is_some()

@@ -17,6 +17,7 @@ mod scim;
 
 mod apps;
 mod crashes;
+mod declared;
 mod deletion;
 mod faults;
 mod passwords;

@@ -9,7 +9,10 @@ use kube::{
 use crate::{
     api::{AppliedState, AppliedTo, DownstreamAppSpec, Scope, Team, User},
     downstream,
-    scim::fold::fold_case,
+    scim::{
+        filter::{EqTerm, Literal},
+        fold::fold_case,
+    },
     store::{self, Directory, Offer, TenantKey},
 };
 
@@ -114,7 +117,10 @@ pub(super) fn user(
     if let Some(user) = directory.leaving_user(tenant, id) {
         return match row {
             Some(row) if row.state == AppliedState::Revoked => Wanted::Nothing,
-            row => Wanted::Revoke { find: is_unknown(row).then(|| view(&user, false)) },
+            row => {
+                let find = is_unknown(row) && !has_namesake(directory, tenant, scope, &user);
+                Wanted::Revoke { find: find.then(|| view(&user, false)) }
+            }
         };
     }
     // Another has their name, so that the app may mean the other one by what we would look for, or take away.
@@ -209,6 +215,18 @@ pub(super) fn user_of_leaving_app(
     let user = user.filter(|user| is_unknown(row) && scope.has_user(directory, tenant, &user.object()));
     let find = user.map(|user| view(&user, false));
     if may_have_it || find.is_some() { Wanted::Revoke { find } } else { Wanted::Nothing }
+}
+
+/// Whether the app has somebody else by their name, or should: what is found by the name is not theirs then.
+fn has_namesake(directory: &Directory, tenant: &TenantKey, scope: &InScope, user: &store::UserView) -> bool {
+    let name = user.field("userName").unwrap_or_default();
+    let value = Literal::Text(name.to_owned());
+    let same = EqTerm { attribute: "userName".to_owned(), value, selectors: Vec::new() };
+    directory.users(tenant, &[same]).iter().any(|other| {
+        other.id() != user.id()
+            && other.field("userName").is_some_and(|it| fold_case(it) == fold_case(name))
+            && scope.has_user(directory, tenant, &other.object())
+    })
 }
 
 /// Whether we don't know by which id the app has it, if it has it.

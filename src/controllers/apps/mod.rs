@@ -6,6 +6,7 @@
 mod app_status;
 mod connect;
 mod desired;
+mod keeping;
 mod passwords;
 mod queue;
 mod registry;
@@ -239,7 +240,7 @@ async fn stalled(context: &Context, app: &DownstreamApp, reason: &'static str, m
 
 /// Keeps the object until what it granted is revoked.
 async fn hold(context: &Context, app: &DownstreamApp) -> kube::Result<()> {
-    finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, true).await
+    finalizer::set(&api_of(context, app), &app.name_any(), names::FINALIZER_REVOKE, true).await.map(drop)
 }
 
 /// Takes the app's rows out of the statuses of users and teams, and lets the object go.

@@ -29,6 +29,7 @@ pub(super) async fn bulk(
     let request = BulkRequest::parse(body, state.settings.bulk_operations)?;
     let work = request.operations.iter().map(|_| WRITE).sum();
     shares::wait(&state, &granted.access.tenant, work).await?;
-    let results = execute(&state, &granted, &links, request).await;
+    // It holds what any of its operations needs.
+    let results = Box::pin(execute(&state, &granted, &links, request)).await;
     Ok(Json(bulk_response(results)).into_response())
 }

@@ -59,7 +59,7 @@ struct Tenant {
     // A user and a team that people declare may have the same name.
     users_graves: Graves,
     teams_graves: Graves,
-    /// Deleted over SCIM, kept by Kubernetes until downstream apps have revoked.
+    /// Deleted, and kept by Kubernetes until downstream apps have revoked.
     leaving_users: HashMap<Id, UserView>,
     leaving_teams: HashMap<Id, Arc<Team>>,
     /// Not shown, because others have their names.
@@ -267,19 +267,26 @@ impl Directory {
         found
     }
 
-    /// Others that have the same `userName`, or `displayName`. As those are unique, they are out of date here, unless
-    /// people declare two of the same name.
+    /// Others that have the same unique name as an object that is here.
     pub(super) fn rivals(&self, written: &Written) -> Vec<Id> {
         let Written { kind, tenant, id, version: _ } = written;
+        let name = match kind {
+            Kind::User => self.user(tenant, id).and_then(|it| it.field("userName").map(str::to_owned)),
+            Kind::Team => self.team(tenant, id).map(|it| it.outline().spec.display_name.clone()),
+        };
+        name.map(|name| self.namesakes(*kind, tenant, id, &name)).unwrap_or_default()
+    }
+
+    /// Others than `id` with this `userName`, or `displayName`. As those are unique, they are out of date here, unless people
+    /// declare two of the same name.
+    pub(super) fn namesakes(&self, kind: Kind, tenant: &TenantKey, id: &str, name: &str) -> Vec<Id> {
         let tenants = self.read();
         let Some(Tenant { users, teams, .. }) = tenants.get(tenant) else { return Vec::new() };
         let same = match kind {
-            Kind::User => users.get(id).and_then(|it| users.candidates("userName", it.field("userName")?)),
-            Kind::Team => {
-                teams.get(id).and_then(|it| teams.candidates("displayName", &it.outline().spec.display_name))
-            }
+            Kind::User => users.candidates("userName", name),
+            Kind::Team => teams.candidates("displayName", name),
         };
-        same.into_iter().flatten().filter(|it| it != id).collect()
+        same.into_iter().flatten().filter(|it| it.as_ref() != id).collect()
     }
 
     /// The users with this value, as far as there is an index on the attribute.

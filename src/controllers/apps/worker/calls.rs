@@ -14,13 +14,14 @@ use crate::{
         apps::{
             connect,
             desired::{self, Wanted},
+            keeping::keep,
             passwords::Passing,
             queue::{Key, backoff},
             rows::Outcome,
         },
         report::Subject,
     },
-    downstream::{ApplyError, Blame, Downstream, Had, Has, UserView},
+    downstream::{self, ApplyError, Blame, Downstream, Had, Has, UserView},
     store::{self, Offer, TeamView, TenantKey},
 };
 
@@ -103,7 +104,7 @@ impl Worker {
                         self.calls.spawn(async move {
                             let call = Call { context, tenant, downstream, had };
                             let active = view.active;
-                            let result = call.apply_user(view, offer).await;
+                            let result = call.apply_user(&key, view, offer).await;
                             (key, result.map(|(has, password)| applied(has, generation, active, password)))
                         });
                     }
@@ -125,10 +126,14 @@ impl Worker {
                 let (id, key) = (id.clone(), key.clone());
                 match wanted {
                     Wanted::Nothing => self.nothing(&key),
-                    Wanted::Apply { view, generation } => drop(self.calls.spawn(async move {
-                        let result = downstream.apply_team(&view, &had).await;
-                        (key, result.map(|has| applied(has, generation, true, None)))
-                    })),
+                    Wanted::Apply { view, generation } => {
+                        let (context, tenant) = (self.context.clone(), self.tenant.clone());
+                        self.calls.spawn(async move {
+                            let call = Call { context, tenant, downstream, had };
+                            let result = call.apply_team(&key, view).await;
+                            (key, result.map(|has| applied(has, generation, true, None)))
+                        });
+                    }
                     Wanted::Revoke { find: _ } => drop(self.calls.spawn(async move {
                         let result = downstream.revoke_team(&id, &had, policy).await;
                         (key, result.map(|has| Outcome::Revoked { has, generation: None }))
@@ -281,7 +286,7 @@ impl Worker {
     }
 }
 
-/// One call of an app about a user.
+/// One call of an app about a user or a team that it should have.
 #[derive(Debug)]
 struct Call {
     context: Context,
@@ -294,9 +299,11 @@ impl Call {
     /// Applies a user, with a password if one is offered; and what became of that.
     async fn apply_user(
         self,
+        key: &Key,
         mut view: UserView,
         offer: Option<(store::UserView, Offer)>,
     ) -> Result<(Has, Option<ForwardedPassword>), ApplyError> {
+        keep(&self.context, &self.tenant, key).await?;
         let passing = match offer {
             Some(offer) => Some(Passing::fetch(&self.context, &self.tenant, offer, &mut view).await),
             None => None,
@@ -305,6 +312,11 @@ impl Call {
         let outcome = has.password.take();
         let said = passing.map_or(Ok(None), |passing| passing.said(outcome))?;
         Ok((has, said))
+    }
+
+    async fn apply_team(self, key: &Key, view: downstream::TeamView) -> Result<Has, ApplyError> {
+        keep(&self.context, &self.tenant, key).await?;
+        self.downstream.apply_team(&view, &self.had).await
     }
 }
 
