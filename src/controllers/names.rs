@@ -11,7 +11,7 @@ use super::{
     report::{NameReport, Subject},
 };
 use crate::store::{
-    Change, Kind, StoreError, TenantKey,
+    Kind, StoreError, TenantKey,
     names::{Named, Names, Verdict},
 };
 
@@ -40,12 +40,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                 biased;
                 _ = compare.tick() => keeper.compare().await,
                 change = changes.recv() => match change {
-                    Ok(Change::User { tenant, id }) => {
-                        keeper.changed(Named { kind: Kind::User, tenant, id }).await;
-                    }
-                    Ok(Change::Team { tenant, id, moved: _ }) => {
-                        keeper.changed(Named { kind: Kind::Team, tenant, id }).await;
-                    }
+                    Ok(change) => keeper.changed(change.into()).await,
                     Err(RecvError::Lagged(_)) => {
                         changes = changes.resubscribe();
                         compare.reset_immediately();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::store::{
-    Change, Kind, StoreError, TenantKey, TenantRules,
+    StoreError, TenantKey, TenantRules,
     names::Named,
     values::{Compared, Values, Wanted},
 };
@@ -54,12 +54,7 @@ pub(super) async fn run(context: Context, stop: CancellationToken) {
                     compare.reset_after(COMPARE_ONCE_MORE);
                 },
                 change = changes.recv() => match change {
-                    Ok(Change::User { tenant, id }) => {
-                        keeper.changed(Named { kind: Kind::User, tenant, id }).await;
-                    }
-                    Ok(Change::Team { tenant, id, moved: _ }) => {
-                        keeper.changed(Named { kind: Kind::Team, tenant, id }).await;
-                    }
+                    Ok(change) => keeper.changed(change.into()).await,
                     Err(RecvError::Lagged(_)) => {
                         changes = changes.resubscribe();
                         compare.reset_immediately();

@@ -18,7 +18,7 @@ use super::{
     api_error::call,
     claimant::Claimant,
     claims::{About, Claims, Owner, claim_of},
-    directory::{is_gone, standing::conflict},
+    directory::{Change, is_gone, standing::conflict},
     error::StoreError,
     membership::Id,
     sweep::{PAGE, api_of, pages},
@@ -51,6 +51,16 @@ pub struct Named {
     pub tenant: TenantKey,
     /// Its id.
     pub id: Id,
+}
+
+impl From<Change> for Named {
+    /// Whom a change is about.
+    fn from(change: Change) -> Self {
+        match change {
+            Change::User { tenant, id } => Self { kind: Kind::User, tenant, id },
+            Change::Team { tenant, id, moved: _ } => Self { kind: Kind::Team, tenant, id },
+        }
+    }
 }
 
 /// Something about an object's name that its status must say.

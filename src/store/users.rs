@@ -134,7 +134,7 @@ impl Store {
 
     /// A user as the API server has them now, taken in.
     pub(super) async fn fresh_user(&self, tenant: &TenantKey, id: &str) -> Result<UserView, StoreError> {
-        let user = Box::pin(self.read_user(tenant, id)).await?;
+        let user = self.read_user(tenant, id).await?;
         self.make_room(&user).await?;
         self.directory().put_user(user);
         self.directory().user(tenant, id).ok_or_else(|| not_found(id))

@@ -101,6 +101,16 @@ impl Site {
         replica
     }
 
+    /// One that no other replica expects: what it writes, it tells nobody.
+    pub async fn silent(&self) -> Replica {
+        let port = ports::reserve().unwrap();
+        let mut options = self.options("alone", &port);
+        options.expected = false;
+        let silent = Replica::with_options(self, options, port);
+        silent.ready().await;
+        silent
+    }
+
     pub async fn three(&self) -> [Replica; 3] {
         let (a, b, c) = tokio::join!(self.replica("a"), self.replica("b"), self.replica("c"));
         [a, b, c]

@@ -1,7 +1,6 @@
 //! Attributes that a tenant calls unique are, across replicas.
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,7 +19,6 @@ use rollcall::{
         values::{Compared, Values},
     },
 };
-use rollcall_dev::ports;
 use serde_json::json;
 
 use crate::{
@@ -75,11 +73,7 @@ async fn an_address_from_before_the_rule_is_respected_until_it_is_given_up() {
     assert!(matches!(refused, Err(StoreError::Taken { .. })), "{refused:?}");
     // Given up by a replica that dies before it tells anybody.
     b.gate.set(Passes::AllButWatches);
-    let port = ports::reserve().unwrap();
-    let mut options = site.options("alone", &port);
-    options.expected = false;
-    let silent = Replica::with_options(&site, options, port);
-    silent.ready().await;
+    let silent = site.silent().await;
     let without = |_| Ok(person("ada", &["other@example.com"]));
     silent
         .store
@@ -88,36 +82,6 @@ async fn an_address_from_before_the_rule_is_respected_until_it_is_given_up() {
         .unwrap();
     drop(silent);
     b.store.create_user(&site.tenant, newer, &emails()).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_takes_a_name_over_is_never_seen_beside_who_had_it() {
-    let site = Site::new().await;
-    let [a, b, _c] = site.three().await;
-    let ada = person("ada", &[]);
-    let old = a.store.create_user(&site.tenant, ada.clone(), &[]).await.unwrap();
-    assert_eq!(b.named("ada").unwrap(), [old.id()]);
-    // Renamed by a replica that dies before it tells anybody.
-    b.gate.set(Passes::AllButWatches);
-    let port = ports::reserve().unwrap();
-    let mut options = site.options("alone", &port);
-    options.expected = false;
-    let silent = Replica::with_options(&site, options, port);
-    silent.ready().await;
-    let renamed = |_| Ok(person("countess", &[]));
-    silent.store.change_user(&site.tenant, old.id(), &Conditions::default(), &[], renamed).await.unwrap();
-    drop(silent);
-    let mut creating = pin!(a.store.create_user(&site.tenant, ada, &[]));
-    let new = loop {
-        tokio::select! {
-            biased;
-            created = &mut creating => break created.unwrap(),
-            () = tokio::task::yield_now() => {}
-        }
-        let shown = b.named("ada").unwrap();
-        assert!(shown.len() <= 1, "both have it: {shown:?}");
-    };
-    assert_eq!(b.named("ada").unwrap(), [new.id()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,11 +127,7 @@ struct Leader {
 
 impl Leader {
     async fn new(site: &Site) -> Self {
-        let port = ports::reserve().unwrap();
-        let mut options = site.options("leader", &port);
-        options.expected = false;
-        let replica = Replica::with_options(site, options, port);
-        replica.ready().await;
+        let replica = site.silent().await;
         Self { site: site.clone(), values: Values::new(replica.store.clone()), replica }
     }
 
